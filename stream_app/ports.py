@@ -1,0 +1,331 @@
+"""What the path asks of the world, and what each side owes the other.
+
+Decides the duties; knows no library that fulfils them. Everything here runs on one thread, the
+loop's, unless a method says otherwise. Errors are those of ``errors.py`` and no others.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from stream_app.core.columns import (
+    BytesColumn,
+    EventBatch,
+    OutputBatch,
+    RecordBatch,
+    ScoreBatch,
+    Tensor,
+)
+from stream_app.core.metrics import Metric
+
+
+@dataclass(frozen=True, slots=True)
+class NextOffset:
+    """What is committed for a partition: the offset of the first record not yet done.
+
+    ``metadata`` (at most about 4 kB) is kept by the broker beside the offset and read by the
+    partition's next owner; it is lost with the transaction when that aborts.
+    """
+
+    offset: int
+    metadata: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMembership:
+    """The consumer's standing in its group, as it was right after a fetch.
+
+    A broker does not fence a transaction that carries generation -1 and an empty member id, so
+    such a membership must never reach a commit: ``is_member`` is checked before.
+    """
+
+    generation: int
+    member_id: str
+    token: object
+    """What the client library wants back, unchanged."""
+
+    @property
+    def is_member(self) -> bool:
+        """Whether the broker would check, and so fence, a commit made with this."""
+        return self.generation >= 0 and self.member_id != ""
+
+
+class RebalanceListener(Protocol):
+    """Called by ``Source.fetch`` and ``Source.close``, on the loop's thread, and nowhere else.
+
+    An exception raised here is kept by the source and raised again from ``fetch`` or ``close``,
+    after the client has applied the change.
+    """
+
+    def assigned(self, partitions: Sequence[int]) -> None:
+        """These partitions are now ours. Only book-keeping is allowed here: no I/O, no seek."""
+
+    def revoked(self, partitions: Sequence[int]) -> None:
+        """These partitions go to another member when this returns: commit or abort now."""
+
+    def lost(self, partitions: Sequence[int]) -> None:
+        """These partitions have gone already: abort, never commit."""
+
+
+class Source(Protocol):
+    """One input topic, read as a member of a consumer group."""
+
+    def open(self, listener: RebalanceListener) -> None:
+        """Join the group. Partitions come later, through the listener, during ``fetch``."""
+
+    def fetch(self, max_records: int, wait_s: float) -> RecordBatch:
+        """Bring what is there, at most ``max_records``; wait at most ``wait_s`` for the first.
+
+        Rows that belong to an assignment older than the present one are left out, and come again
+        if their partition is still ours. May call the listener, also when it brings nothing.
+
+        Raises:
+            FatalError: the client is dead, or a start policy says "fail"; nothing may be committed
+                any more.
+        """
+
+    def assignment(self) -> frozenset[int]:
+        """The partitions that are ours."""
+
+    def membership(self) -> GroupMembership:
+        """Our standing in the group now; cheap, does not block."""
+
+    def seek(self, offsets: Mapping[int, int]) -> None:
+        """Fetch these partitions from these offsets next; those not ours are left alone.
+
+        Call only between fetches.
+        """
+
+    def rewind(self, fallback: Mapping[int, int]) -> None:
+        """Fetch all partitions of ``fallback`` that are ours from their committed offsets next.
+
+        A partition without a committed offset goes to its offset in ``fallback``. Call only
+        between fetches. Blocks for a bounded time.
+
+        Raises:
+            RetriableError: the committed offsets could not be read; nothing was changed.
+        """
+
+    def pause(self) -> None:
+        """Bring no records of the present and of coming assignments until ``resume``.
+
+        Fetching goes on, so that the group sees a live member.
+        """
+
+    def resume(self) -> None:
+        """Bring records again; does nothing when not paused."""
+
+    def lag(self) -> Mapping[int, int]:
+        """Records behind the end, by partition, as far as the client knows it; does not block."""
+
+    def close(self) -> None:
+        """Leave the group; calls ``revoked`` first. Safe to call twice."""
+
+
+class Sink(Protocol):
+    """Where outcomes and offsets go, as one unit: all of it is committed, or none of it.
+
+    The order is ``begin``, any number of ``deliver``, then ``commit`` or ``abort``. After
+    ``AbortedError`` from any of them the unit must be aborted before the next ``begin``.
+    """
+
+    def open(self) -> None:
+        """Connect, and undo what a dead predecessor of the same identity left open.
+
+        Raises:
+            RetriableError: not now.
+            FatalError: never with these settings or rights.
+        """
+
+    def begin(self) -> None:
+        """Start a unit."""
+
+    def deliver(self, outputs: OutputBatch) -> npt.NDArray[np.intp]:
+        """Hand over all records of ``outputs``; waits while the client's queue is full.
+
+        Returns:
+            Indexes into ``outputs`` of the records that are larger than the topic accepts.
+            They were not handed over; every other one was.
+
+        Raises:
+            AbortedError: the unit failed and must be aborted.
+        """
+
+    def commit(
+        self,
+        offsets: Mapping[int, NextOffset],
+        membership: GroupMembership,
+        deadline_s: float,
+    ) -> None:
+        """Commit the unit and ``offsets``; when this returns, both are there for ever.
+
+        An unclear answer is asked for again until it is clear, so that this never returns or
+        raises with the outcome unknown, but for ``FencedError``.
+
+        Args:
+            offsets: By input partition.
+            membership: Taken right after the last fetch, or in ``revoked``.
+            deadline_s: On the monotonic clock; past it, give up and raise ``AbortedError`` if
+                that can still be done, else go on until the watchdog ends the process.
+
+        Raises:
+            AbortedError: not committed; must be aborted.
+            FencedError: this producer is over. Whether the unit was committed is what the
+                committed offsets say.
+        """
+
+    def abort(self) -> None:
+        """Undo the unit. Does nothing when none is open.
+
+        Raises:
+            FencedError: as in ``commit``.
+        """
+
+    def rebuild(self) -> None:
+        """Make the producer anew, with the same identity, after ``FencedError``.
+
+        Raises:
+            FencedError: this happened too often: a twin uses the same identity.
+            RetriableError: not now.
+        """
+
+    def close(self) -> None:
+        """Abort what is open and release the client. Safe to call twice."""
+
+
+class Processor(Protocol):
+    """What happens to records between fetch and deliver: the scorer, or the drift aggregator.
+
+    All hooks but ``process`` may do nothing.
+    """
+
+    def assigned(self, partitions: Sequence[int]) -> None:
+        """New partitions; book-keeping only."""
+
+    def restore(self, partitions: Sequence[int]) -> bool:
+        """Rebuild the state of newly assigned partitions; called between fetches until true.
+
+        While it answers false these partitions bring no records.
+        """
+
+    def process(self, records: RecordBatch) -> Sequence[OutputBatch]:
+        """Turn each record into exactly one outcome, and return all of them.
+
+        Raises:
+            RetriableError: the world is in the way; the batch will come again.
+            DataError: stop; the batch stays uncommitted.
+            FatalError: stop.
+        """
+
+    def redirect(
+        self, records: RecordBatch, outputs: OutputBatch, refused: npt.NDArray[np.intp]
+    ) -> OutputBatch:
+        """Dead letters for the ``refused`` records of ``outputs``, small enough to be accepted."""
+
+    def committed(self) -> None:
+        """All that was processed since the last call of this or ``rolled_back`` is committed."""
+
+    def rolled_back(self) -> None:
+        """All that was processed since then is undone: throw away what it changed."""
+
+    def revoked(self, partitions: Sequence[int]) -> None:
+        """These partitions have gone; forget their state."""
+
+    def metadata(self, partition: int) -> str:
+        """What to keep beside the partition's committed offset; may be empty."""
+
+
+class Decoder(Protocol):
+    """From records to model input, in columns."""
+
+    def decode(self, records: RecordBatch) -> EventBatch:
+        """Decode every row; a bad one gets a fault, never an exception.
+
+        Raises:
+            RetriableError: a writer schema is not known yet and the registry does not answer.
+        """
+
+
+class Model(Protocol):
+    """One version of a model, loaded and warm."""
+
+    @property
+    def name(self) -> str:
+        """The model's name in its repository."""
+
+    @property
+    def version(self) -> str:
+        """The model's version in its repository."""
+
+    @property
+    def content_hash(self) -> str:
+        """First 12 hex digits of the SHA-256 of the model's bytes."""
+
+    def run(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Score rows.
+
+        Args:
+            tensors: By input name; all have the same, positive, number of rows.
+
+        Returns:
+            By output name, as many rows.
+
+        Raises:
+            ModelRunError: at least one row makes the model fail.
+            DeviceOutOfMemoryError: too many rows at once.
+            FatalError: the device is lost; only a new process helps.
+        """
+
+
+class Encoder(Protocol):
+    """From scores to the values of prediction records."""
+
+    def encode(
+        self, records: RecordBatch, events: EventBatch, scores: ScoreBatch
+    ) -> tuple[BytesColumn, Mapping[int, str]]:
+        """Encode one prediction for each row of ``scores.rows``.
+
+        Returns:
+            One value a row of ``scores.rows``, in order (null where it failed); and, by position
+            in ``scores.rows``, what was wrong with those that failed, without payload values.
+        """
+
+
+class Clock(Protocol):
+    """Time, so that logic is given it and tests can own it."""
+
+    def now_s(self) -> float:
+        """Monotonic seconds, for ages and deadlines."""
+
+    def wall_ms(self) -> int:
+        """Milliseconds since 1970, UTC, as record timestamps are."""
+
+
+class Telemetry(Protocol):
+    """Where measurements go. Never blocks, never raises for a metric of the table."""
+
+    def count(self, metric: Metric, amount: float = 1, *labels: str) -> None:
+        """Add to a counter."""
+
+    def gauge(self, metric: Metric, value: float, *labels: str) -> None:
+        """Set a gauge."""
+
+    def observe(self, metric: Metric, value: float, *labels: str) -> None:
+        """Add to a histogram."""
+
+    def forget(self, metric: Metric, *labels: str) -> None:
+        """Drop a labelled series that no longer means anything, such as a revoked partition's."""
+
+
+class Watchdog(Protocol):
+    """Ends the process when a call ignores its time-out; the broker then undoes what was open."""
+
+    def tick(self) -> None:
+        """The loop turned."""
+
+    def limit(self, what: str, seconds: float) -> AbstractContextManager[None]:
+        """End the process (exit status 75) if the block takes longer than ``seconds``."""

@@ -1,0 +1,108 @@
+"""Settings that are each possible but do not go together: refused before connecting.
+
+Decides the combinations; knows nothing of files and environment. Each fault names its settings
+and the way out.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stream_app.settings import KafkaSettings, Settings
+
+MAX_TRANSACTION_TIMEOUT_S = 900.0
+"""The broker's default ``transaction.max.timeout.ms``."""
+
+
+def contradictions(settings: "Settings") -> list[str]:
+    """What single values cannot show: settings that do not go together."""
+    kafka, batch = settings.kafka, settings.batch
+    faults = _topic_collisions(settings)
+    if kafka.transaction_timeout_s > MAX_TRANSACTION_TIMEOUT_S:
+        faults.append(
+            f"kafka.transaction_timeout_s is {kafka.transaction_timeout_s:g}; brokers accept at "
+            f"most {MAX_TRANSACTION_TIMEOUT_S:g} (transaction.max.timeout.ms)"
+        )
+    if kafka.request_timeout_s > kafka.transaction_timeout_s:
+        faults.append(
+            f"kafka.request_timeout_s ({kafka.request_timeout_s:g}) must be at most "
+            f"kafka.transaction_timeout_s ({kafka.transaction_timeout_s:g})"
+        )
+    if kafka.max_poll_interval_s < kafka.session_timeout_s:
+        faults.append(
+            f"kafka.max_poll_interval_s ({kafka.max_poll_interval_s:g}) must be at least "
+            f"kafka.session_timeout_s ({kafka.session_timeout_s:g})"
+        )
+    if batch.transaction_time_s > 0.2 * kafka.max_poll_interval_s:
+        faults.append(
+            f"batch.transaction_time_s ({batch.transaction_time_s:g}) must be at most a fifth of "
+            f"kafka.max_poll_interval_s ({kafka.max_poll_interval_s:g})"
+        )
+    if batch.transaction_time_s > 0.5 * kafka.transaction_timeout_s:
+        faults.append(
+            f"batch.transaction_time_s ({batch.transaction_time_s:g}) must be at most half of "
+            f"kafka.transaction_timeout_s ({kafka.transaction_timeout_s:g})"
+        )
+    faults += _security_faults(kafka)
+    if kafka.group_instance_id and kafka.group_protocol == "consumer":
+        faults.append(
+            "kafka.group_instance_id cannot go with kafka.group_protocol = consumer: a killed "
+            "member's restart would be refused until its session expires; leave it empty"
+        )
+    for name, path in (
+        ("input.schema_dir", settings.input.schema_dir),
+        ("output.prediction_schema", settings.output.prediction_schema),
+        ("kafka.ssl_ca_file", kafka.ssl_ca_file),
+        ("kafka.ssl_certificate_file", kafka.ssl_certificate_file),
+        ("kafka.ssl_key_file", kafka.ssl_key_file),
+        ("kafka.sasl_password_file", kafka.sasl_password_file),
+        ("registry.password_file", settings.registry.password_file),
+        ("registry.ssl_ca_file", settings.registry.ssl_ca_file),
+    ):
+        if path is not None and not path.exists():
+            faults.append(f"{name}: {path} does not exist")
+    return faults
+
+
+def _topic_collisions(settings: "Settings") -> list[str]:
+    if not settings.input.topic:
+        return []
+    topics = {
+        "input.topic": settings.input.topic,
+        "output.predictions_topic": settings.predictions_topic,
+        "output.dlq_topic": settings.dlq_topic,
+        "output.partials_topic": settings.partials_topic,
+    }
+    names = list(topics)
+    return [
+        f"{first} and {second} are both {topics[first]!r}; give them different names"
+        for position, first in enumerate(names)
+        for second in names[position + 1 :]
+        if topics[first] == topics[second]
+    ]
+
+
+def _security_faults(kafka: "KafkaSettings") -> list[str]:
+    faults = []
+    sasl = kafka.security_protocol.startswith("SASL_")
+    if sasl and not kafka.sasl_mechanism:
+        faults.append(f"kafka.security_protocol = {kafka.security_protocol} needs sasl_mechanism")
+    if kafka.sasl_mechanism and not sasl:
+        faults.append(
+            f"kafka.sasl_mechanism = {kafka.sasl_mechanism} needs kafka.security_protocol = "
+            f"SASL_SSL, not {kafka.security_protocol}"
+        )
+    if kafka.sasl_mechanism == "PLAIN" and kafka.security_protocol == "SASL_PLAINTEXT":
+        faults.append(
+            "kafka.sasl_mechanism = PLAIN sends the password readable over SASL_PLAINTEXT; "
+            "use kafka.security_protocol = SASL_SSL, or a SCRAM mechanism"
+        )
+    if kafka.sasl_mechanism in {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"} and not (
+        kafka.sasl_username and (kafka.sasl_password or kafka.sasl_password_file)
+    ):
+        faults.append(
+            f"kafka.sasl_mechanism = {kafka.sasl_mechanism} needs kafka.sasl_username and "
+            "kafka.sasl_password_file (or kafka.sasl_password)"
+        )
+    if bool(kafka.ssl_certificate_file) != bool(kafka.ssl_key_file):
+        faults.append("kafka.ssl_certificate_file and kafka.ssl_key_file are needed together")
+    return faults
