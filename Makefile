@@ -17,7 +17,7 @@ $(VENV)/.venv.stamp:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.runtime.stamp: $(VENV)/.venv.stamp requirements/runtime.txt pyproject.toml
+$(VENV)/.runtime.stamp: $(VENV)/.venv.stamp requirements/runtime.txt requirements/build.txt pyproject.toml
 	@echo "installing stream-app into $(VENV) ..."
 	$(PIP) install --require-hashes -r requirements/runtime.txt
 	$(PIP) install --require-hashes -r requirements/build.txt
@@ -57,7 +57,9 @@ format: $(VENV)/.dev.stamp ## Format and fix what can be fixed.
 	$(BIN)/ruff check --fix .
 
 # uv resolves for every supported platform and Python at once; the files name no index.
-LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
+# What a lock file already holds stays unless LOCK_ARGS=--upgrade is given.
+LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate -c requirements/constraints.in $(LOCK_ARGS)
 lock: ## Compile the locked requirements again (needs uv on the PATH).
 	$(LOCK) pyproject.toml -o requirements/runtime.txt
 	$(LOCK) --group build -c requirements/runtime.txt -o requirements/build.txt
