@@ -30,7 +30,7 @@ def require_librdkafka() -> None:
         ConfigError: the installed library is too old.
     """
     text: str = libversion()[0]
-    found = tuple(int(part) for part in text.split("-")[0].split(".")[:3])
+    found = tuple(int(part) for part in text.split("-", maxsplit=1)[0].split(".")[:3])
     if found < LEAST_LIBRDKAFKA:
         least = ".".join(map(str, LEAST_LIBRDKAFKA))
         raise ConfigError(
