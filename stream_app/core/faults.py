@@ -67,3 +67,11 @@ class Fault(IntEnum):
     ENCODE_ERROR = 60, Stage.ENCODE, "the outputs do not fit the prediction schema"
 
     OUTPUT_TOO_LARGE = 80, Stage.DELIVER, "the prediction is larger than the topic accepts"
+
+    @classmethod
+    def of(cls, number: int) -> "Fault":
+        """The fault with this number, as found in a column."""
+        return _BY_NUMBER[number]
+
+
+_BY_NUMBER = {fault.value: fault for fault in Fault}
