@@ -70,7 +70,15 @@ class RetriableError(StreamAppError):
 
 
 class AbortedError(RetriableError):
-    """The transaction failed and must be undone; then rewind to the committed offsets."""
+    """The transaction failed and must be undone; then rewind to the committed offsets.
+
+    Attributes:
+        permanent: The same would happen again until somebody changes something outside.
+    """
+
+    def __init__(self, message: str, *, permanent: bool = False) -> None:
+        super().__init__(message)
+        self.permanent = permanent
 
 
 class ModelRunError(StreamAppError):

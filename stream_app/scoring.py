@@ -116,12 +116,9 @@ def _join(parts: list[tuple[Rows, Outputs]]) -> tuple[Rows, dict[str, Tensor]]:
 
 
 def _finite_rows(outputs: Outputs, names: tuple[str, ...]) -> npt.NDArray[np.bool_]:
-    finite: npt.NDArray[np.bool_] | None = None
+    finite = np.ones(len(next(iter(outputs.values()))), dtype=np.bool_)
     for name in names:
         values = outputs[name]
-        if not np.issubdtype(values.dtype, np.floating):
-            continue
-        mask = np.isfinite(values).reshape(len(values), -1).all(axis=1)
-        finite = mask if finite is None else finite & mask
-    length = len(next(iter(outputs.values())))
-    return np.ones(length, dtype=np.bool_) if finite is None else finite
+        if np.issubdtype(values.dtype, np.floating):
+            finite &= np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    return finite

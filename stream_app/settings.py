@@ -218,7 +218,7 @@ class DeadLetterSettings(_Section):
         2_000, description="Stop after this many bad records one after another."
     )
     bisect_limit: PositiveInt = Field(
-        256, description="Greatest number of extra model runs to find the guilty rows of a batch."
+        200, description="Failing model runs spent on finding the guilty rows of a batch."
     )
 
 

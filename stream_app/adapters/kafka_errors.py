@@ -1,0 +1,76 @@
+"""The client's errors, translated: which of ours each becomes, and a sentence that helps.
+
+Decides the class once, from the flags and codes of librdkafka; every adapter that calls the
+client raises through here.
+"""
+
+from typing import Any
+
+from confluent_kafka import KafkaError
+
+from stream_app.errors import AbortedError, FatalError, FencedError, StreamAppError
+
+_FENCED = {
+    KafkaError._FENCED,
+    KafkaError.INVALID_PRODUCER_EPOCH,
+    KafkaError.PRODUCER_FENCED,
+    KafkaError.INVALID_TXN_STATE,
+}
+_REMEDIES = {
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: (
+        "missing ACL: Write on the TransactionalId prefix of kafka.group"
+    ),
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "missing ACL on the cluster",
+    KafkaError.GROUP_AUTHORIZATION_FAILED: "missing ACL: Read on the Group kafka.group",
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: (
+        "missing ACL: Read on the input topic, or Write on an output topic"
+    ),
+    KafkaError._AUTHENTICATION: "check kafka.sasl_username, its password and kafka.sasl_mechanism",
+    KafkaError._SSL: "check kafka.ssl_ca_file and the broker's certificate and host name",
+    KafkaError._RESOLVE: "check the host names in kafka.bootstrap_servers",
+    KafkaError._ALL_BROKERS_DOWN: "no broker answers at kafka.bootstrap_servers",
+    KafkaError.INVALID_TRANSACTION_TIMEOUT: (
+        "lower kafka.transaction_timeout_s to the brokers' transaction.max.timeout.ms"
+    ),
+    KafkaError.INCONSISTENT_GROUP_PROTOCOL: (
+        "another member of the group uses another assignment strategy; stop it, or use another "
+        "kafka.group"
+    ),
+    KafkaError.UNKNOWN_TOPIC_OR_PART: "create the topic: stream-app topics create",
+}
+_PERMANENT = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.MSG_SIZE_TOO_LARGE,
+    KafkaError.INVALID_RECORD,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_TOPIC,
+    KafkaError._UNKNOWN_PARTITION,
+}
+_NOT_ALLOWED = {
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+}
+
+
+def explain(what: str, error: Any) -> str:
+    """One line: what was being done, the client's reason, and the remedy if there is one."""
+    remedy = _REMEDIES.get(error.code())
+    text = f"{what}: {error.str()} [{error.name()}]"
+    return f"{text}; {remedy}" if remedy else text
+
+
+def fatal(what: str, error: Any) -> StreamAppError:
+    """The error that ends this producer, or this process."""
+    if error.code() in _NOT_ALLOWED:
+        return FatalError(explain(what, error))
+    if error.fatal() or error.code() in _FENCED:
+        return FencedError(explain(what, error))
+    return FatalError(explain(what, error))
+
+
+def aborts(what: str, error: Any) -> StreamAppError:
+    """The error of a unit that failed: to be aborted, unless the producer itself is over."""
+    if error.fatal() or error.code() in _FENCED or error.code() in _NOT_ALLOWED:
+        return fatal(what, error)
+    return AbortedError(explain(what, error), permanent=error.code() in _PERMANENT)
