@@ -1,0 +1,272 @@
+"""docker-compose.yml against the Compose specification, and against the product.
+
+No container engine runs here: a parser of the specification reads the file, and every command,
+variable, port and path in it is looked up where the product declares it.
+"""
+
+import os
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import typer
+import yaml
+from compose_spec import PyCompose
+from pydantic import BaseModel, Field
+from typer.core import TyperGroup
+
+from stream_app.adapters.local_kafka.pins import KAFKA_VERSION, REGISTRY_VERSION
+from stream_app.cli import app
+from stream_app.settings import ENV_PREFIX, Settings, load_settings
+from tests import dockerfile
+
+PATH = dockerfile.ROOT / "docker-compose.yml"
+OURS = "stream-app:"
+
+
+class Mount(BaseModel):
+    type: str
+    source: str
+    target: str
+    read_only: bool
+
+
+class Dependency(BaseModel):
+    condition: str
+
+
+class Build(BaseModel):
+    context: str
+    dockerfile: str
+
+
+class Healthcheck(BaseModel):
+    test: list[str] = []
+    disable: bool = False
+
+
+class Deploy(BaseModel):
+    replicas: int = 1
+
+
+class Service(BaseModel):
+    """The part of a service that the tests hold against the product."""
+
+    image: str
+    build: Build | None = None
+    command: list[str] = []
+    user: str = ""
+    read_only: bool = False
+    tmpfs: list[str] = []
+    cap_drop: list[str] = []
+    volumes: list[Mount] = []
+    environment: dict[str, str | int] = {}
+    ports: list[str] = []
+    restart: str = "no"
+    stop_grace_period: str = "10s"
+    healthcheck: Healthcheck | None = None
+    depends_on: dict[str, Dependency] = {}
+    deploy: Deploy = Field(default_factory=Deploy)
+
+    def container_ports(self) -> set[int]:
+        return {int(port.rpartition(":")[2]) for port in self.ports}
+
+
+class File(BaseModel):
+    services: dict[str, Service]
+
+
+@cache
+def services() -> dict[str, Service]:
+    return File.model_validate(yaml.safe_load(PATH.read_text(encoding="utf-8"))).services
+
+
+def ours() -> dict[str, Service]:
+    return {name: each for name, each in services().items() if each.image.startswith(OURS)}
+
+
+def on_this_machine(path: str, service: Service) -> str:
+    """A path of the container, as the path that is mounted there; other words as they are."""
+    for mount in service.volumes:
+        if path == mount.target or path.startswith(mount.target + "/"):
+            return str(PATH.parent / mount.source) + path.removeprefix(mount.target)
+    return path
+
+
+def parse_command(arguments: list[str]) -> None:
+    """Resolve a command line to its last option, as the product would, without running it."""
+    command = typer.main.get_command(app)
+    context = command.make_context("stream-app", list(arguments))
+    while isinstance(command, TyperGroup):
+        name, found, arguments = command.resolve_command(context, list(arguments))
+        assert name is not None
+        assert found is not None
+        command = found
+        context = command.make_context(name, list(arguments), parent=context)
+
+
+def parse(text: str) -> None:
+    """Validate against the Compose specification.
+
+    Raises:
+        ValueError: what is wrong, and at which key.
+    """
+    # The parser knows no merge keys (`<<`), which are YAML's: they are resolved before it.
+    PyCompose.from_yaml(yaml.safe_dump(yaml.safe_load(text)))
+
+
+def test_it_keeps_to_the_compose_specification() -> None:
+    parse(PATH.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "where"),
+    [
+        ("cap_drop:", "cap_dropp:", "cap_dropp"),
+        ("stop_grace_period: 40s", "stop_grace_period: 40 parsecs", "scorer.stop_grace_period"),
+        ("service_completed_successfully", "service_finished", "depends_on.topics.condition"),
+        ("127.0.0.1:9092:9092", "127.0.0.1:9092:ninety", r"kafka.ports\[0\]"),
+        ("restart: unless-stopped", "restart: sometimes", "scorer.restart"),
+        ("start_period: 30s", "start_periode: 30s", "kafka.healthcheck"),
+        ("\nservices:", "\nvolums: {}\nservices:", "volums"),
+    ],
+)
+def test_a_planted_fault_is_rejected(right: str, wrong: str, where: str) -> None:
+    text = PATH.read_text(encoding="utf-8")
+    assert right in text
+    with pytest.raises(ValueError, match=where):
+        parse(text.replace(right, wrong))
+
+
+def test_it_has_kafka_a_registry_the_topics_and_two_scorers() -> None:
+    assert services()["kafka"].image == f"apache/kafka:{KAFKA_VERSION}"
+    assert services()["registry"].image == f"apicurio/apicurio-registry-mem:{REGISTRY_VERSION}"
+    assert services()["topics"].command == ["topics", "create"]
+    assert services()["scorer"].command[:1] == ["score"]
+    assert services()["scorer"].deploy.replicas == 2
+
+
+def test_every_command_is_one_of_the_product() -> None:
+    commands = [each.command for each in ours().values()]
+    assert all(commands)
+    for name, each in ours().items():
+        parse_command([on_this_machine(word, services()[name]) for word in each.command])
+    parse_command(dockerfile.last("CMD").words())
+
+
+@pytest.mark.parametrize("command", [["scores"], ["topics", "creat"], ["score", "--worker-s=2"]])
+def test_a_command_that_does_not_exist_is_found(command: list[str]) -> None:
+    with pytest.raises(Exception, match=r"No such (?:command|option)"):
+        parse_command(command)
+
+
+def test_every_variable_is_a_setting_and_its_value_is_valid(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert ours()
+    for name in ours():
+        settings = settings_of(name, monkeypatch)
+        assert settings.input.topic
+        assert settings.kafka.bootstrap_servers
+        assert settings.registry.url
+
+
+def test_a_variable_that_is_no_setting_is_found() -> None:
+    assert is_setting("STREAM_APP_KAFKA__BOOTSTRAP_SERVERS")
+    assert is_setting("STREAM_APP_DELIVERY")
+    assert not is_setting("STREAM_APP_KAFKA__BOOTSTRAP")
+    assert not is_setting("STREAM_APP_KAFKAS__GROUP")
+
+
+def is_setting(variable: str) -> bool:
+    model: type[BaseModel] | None = Settings
+    for name in variable.removeprefix(ENV_PREFIX).lower().split("__"):
+        if model is None or name not in model.model_fields:
+            return False
+        inner = model.model_fields[name].annotation
+        model = inner if isinstance(inner, type) and issubclass(inner, BaseModel) else None
+    return True
+
+
+def settings_of(name: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """What the product would read in this service's container."""
+    given = {**dockerfile.environment(), **services()[name].environment}
+    variables = {key: str(value) for key, value in given.items() if key.startswith(ENV_PREFIX)}
+    assert [key for key in variables if not is_setting(key)] == []
+    for key in [key for key in os.environ if key.startswith(ENV_PREFIX)]:
+        monkeypatch.delenv(key)
+    for key, value in variables.items():
+        monkeypatch.setenv(key, on_this_machine(value, services()[name]))
+    return load_settings()
+
+
+def test_every_mounted_and_built_path_exists() -> None:
+    mounts = [mount for each in services().values() for mount in each.volumes]
+    assert mounts
+    assert [m.source for m in mounts if not (PATH.parent / m.source).exists()] == []
+    for each in ours().values():
+        assert each.build is not None
+        assert (PATH.parent / each.build.context / each.build.dockerfile) == dockerfile.PATH
+
+
+def test_the_model_that_it_names_is_in_the_mounted_repository(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = settings_of("scorer", monkeypatch).model
+    assert [*(model.repository / model.name).glob("*/model.onnx")] != []
+
+
+def test_published_ports_are_those_that_the_product_listens_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scorer = services()["scorer"]
+    assert scorer.container_ports() == {settings_of("scorer", monkeypatch).http.port}
+    first, _, last = scorer.ports[0].split(":")[1].partition("-")
+    assert int(last) - int(first) + 1 == scorer.deploy.replicas
+    assert all(port.startswith("127.0.0.1:") for each in services().values() for port in each.ports)
+
+
+def test_addresses_lead_to_services_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    advertised = str(services()["kafka"].environment["KAFKA_ADVERTISED_LISTENERS"])
+    listeners = {urlsplit(each).netloc for each in advertised.split(",")}
+    for name in ours():
+        settings = settings_of(name, monkeypatch)
+        assert settings.kafka.bootstrap_servers in listeners
+        registry = urlsplit(settings.registry.url)
+        assert registry.hostname == "registry"
+        assert registry.port in services()["registry"].container_ports()
+
+
+def test_a_worker_may_finish_before_it_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    grace_s = settings_of("scorer", monkeypatch).worker.grace_period_s
+    assert int(services()["scorer"].stop_grace_period.removesuffix("s")) > grace_s
+
+
+def test_our_services_run_without_root_and_write_to_tmp_only() -> None:
+    assert ours()
+    for each in ours().values():
+        assert each.user == dockerfile.last("USER").text
+        assert each.read_only
+        assert each.tmpfs == ["/tmp"]
+        assert each.cap_drop == ["ALL"]
+        assert all(mount.read_only for mount in each.volumes)
+
+
+def test_what_is_waited_for_can_happen() -> None:
+    waits = [wait for each in services().values() for wait in each.depends_on.items()]
+    assert len(waits) >= 3
+    for name, dependency in waits:
+        awaited = services()[name]
+        if dependency.condition == "service_healthy":
+            assert awaited.healthcheck is not None
+            assert awaited.healthcheck.test
+        else:
+            assert dependency.condition == "service_completed_successfully"
+            assert awaited.restart == "no"
+
+
+def test_paths_of_the_container_are_found_on_this_machine() -> None:
+    scorer = services()["scorer"]
+    assert Path(on_this_machine("/models/car_loan", scorer)).parent.name == "models"
+    assert on_this_machine("/modelsx", scorer) == "/modelsx"
