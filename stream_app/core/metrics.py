@@ -17,6 +17,18 @@ class MetricKind(StrEnum):
     HISTOGRAM = "histogram"
 
 
+class Merge(StrEnum):
+    """How one gauge is made of many workers' (counters and histograms always add up)."""
+
+    SUM = "sum"
+    MIN = "min"
+    MAX = "max"
+    LATEST = "latest"
+    """The one set last, by label: what moves from worker to worker, such as a partition."""
+    SUPERVISOR = "supervisor"
+    """Not the workers' at all: the supervisor's own, and so are counters of this kind."""
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
     """One instrument.
@@ -27,6 +39,7 @@ class Metric:
         help: One sentence, as it stands in ``/metrics``.
         labels: Label names, in the order in which values are given.
         buckets: Upper bounds of a histogram.
+        merge: How the values of the workers under one supervisor become one.
     """
 
     name: str
@@ -34,14 +47,15 @@ class Metric:
     help: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
+    merge: Merge = Merge.SUM
 
 
 def _counter(name: str, help_text: str, *labels: str) -> Metric:
     return Metric(name, MetricKind.COUNTER, help_text, labels)
 
 
-def _gauge(name: str, help_text: str, *labels: str) -> Metric:
-    return Metric(name, MetricKind.GAUGE, help_text, labels)
+def _gauge(name: str, help_text: str, *labels: str, merge: Merge) -> Metric:
+    return Metric(name, MetricKind.GAUGE, help_text, labels, merge=merge)
 
 
 _SECONDS = (
@@ -81,6 +95,7 @@ BATCH_RECORDS = Metric(
 BATCH_BOUND_RECORDS = _gauge(
     "stream_app_batch_bound_records",
     "Greatest micro-batch now allowed, so that a slow model never costs the group membership.",
+    merge=Merge.MIN,
 )
 STEP_SECONDS = _seconds(
     "stream_app_step_seconds", "Time of one step of the path for one micro-batch.", "step"
@@ -94,37 +109,61 @@ TRANSACTIONS = _counter(
 )
 COMMIT_SECONDS = _seconds("stream_app_commit_seconds", "Time of a commit.")
 CONSUMER_LAG = _gauge(
-    "stream_app_consumer_lag_records", "Records behind the end of the partition.", "partition"
+    "stream_app_consumer_lag_records",
+    "Records behind the end of the partition.",
+    "partition",
+    merge=Merge.LATEST,
 )
 REBALANCES = _counter("stream_app_rebalances_total", "Rebalance events.", "event")
-ASSIGNED_PARTITIONS = _gauge("stream_app_assigned_partitions", "Input partitions assigned.")
+ASSIGNED_PARTITIONS = _gauge(
+    "stream_app_assigned_partitions", "Input partitions assigned.", merge=Merge.SUM
+)
 PRODUCER_REBUILDS = _counter(
     "stream_app_producer_rebuilds_total", "Producers made anew after fencing or an unclear commit."
 )
 CLIENT_ERRORS = _counter(
     "stream_app_client_errors_total", "Errors that the Kafka client reported.", "code"
 )
-PAUSED = _gauge("stream_app_paused", "1 while the worker waits for the world to heal, else 0.")
+PAUSED = _gauge("stream_app_paused", "Workers that wait for the world to heal.", merge=Merge.SUM)
 REGISTRY_REQUESTS = _counter(
     "stream_app_registry_requests_total", "Requests to the schema registry.", "result"
 )
-WRITER_SCHEMAS = _gauge("stream_app_writer_schemas", "Writer schemas known.")
+WRITER_SCHEMAS = _gauge("stream_app_writer_schemas", "Writer schemas known.", merge=Merge.MAX)
 DECODER_FALLBACKS = _counter(
     "stream_app_decoder_fallbacks_total", "Rows decoded by the reference decoder, by choice or not."
 )
-MODEL_LOAD_SECONDS = _gauge("stream_app_model_load_seconds", "Time to load and warm the model.")
+MODEL_LOAD_SECONDS = _gauge(
+    "stream_app_model_load_seconds", "Time to load and warm the model.", merge=Merge.MAX
+)
 MODEL_INFO = _gauge(
-    "stream_app_model_info", "1 for the model in use.", "name", "version", "hash", "provider"
+    "stream_app_model_info",
+    "1 for the model in use.",
+    "name",
+    "version",
+    "hash",
+    "provider",
+    merge=Merge.MAX,
 )
 WORKER_READY = _gauge(
-    "stream_app_worker_ready", "1 when the model is warm, partitions are known and nothing waits."
+    "stream_app_worker_ready",
+    "Workers whose model is warm, whose partitions are known and who wait for nothing.",
+    merge=Merge.SUM,
 )
 LOOP_TICK_TIMESTAMP_SECONDS = _gauge(
-    "stream_app_loop_tick_timestamp_seconds", "Unix time at which the loop last turned."
+    "stream_app_loop_tick_timestamp_seconds",
+    "Unix time at which the loop last turned; of many workers, the one longest ago.",
+    merge=Merge.MIN,
 )
-WORKERS_WANTED = _gauge("stream_app_workers_wanted", "Worker processes the supervisor keeps.")
-WORKER_RESTARTS = _counter(
-    "stream_app_worker_restarts_total", "Worker processes started again by the supervisor."
+WORKERS_WANTED = _gauge(
+    "stream_app_workers_wanted",
+    "Worker processes the supervisor keeps.",
+    merge=Merge.SUPERVISOR,
+)
+WORKER_RESTARTS = Metric(
+    "stream_app_worker_restarts_total",
+    MetricKind.COUNTER,
+    "Worker processes started again by the supervisor.",
+    merge=Merge.SUPERVISOR,
 )
 
 METRICS: tuple[Metric, ...] = tuple(v for v in list(globals().values()) if isinstance(v, Metric))

@@ -1,0 +1,197 @@
+"""The operations port: ``/metrics``, ``/livez``, ``/readyz``, read-only, on a thread of its own.
+
+Decides what may be asked and how long anyone may take over it. Refuses to know what the answers
+mean. It answers GET only, tells no settings, and serves one request a connection: every
+connection has one deadline, which ends slow writers and slow readers alike, and when too many
+are open the oldest goes, so that a crowd of silent clients cannot shut a probe out.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Final, Self
+
+import structlog
+from aiohttp import web
+
+from stream_app.errors import ConfigError
+from stream_app.health import HealthView
+
+METRICS_CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+MAX_LINE_BYTES: Final = 4096
+MAX_HEADERS: Final = 64
+_START_LIMIT_S: Final = 10.0
+_Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+_INDEX: Final = "/metrics  measurements\n/livez    alive?\n/readyz   ready?\n"
+
+
+class HttpServer:
+    """Listens from construction until ``close``; also a context manager.
+
+    Args:
+        host: Address to listen on.
+        port: Port; 0 takes a free one, see :attr:`port`.
+        health: Asked on the server's thread.
+        render_metrics: Called on the server's thread.
+        connection_limit_s: From accepting a connection to closing it.
+        max_connections: Open at once; one more closes the oldest.
+
+    Raises:
+        ConfigError: the address cannot be listened on.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        health: HealthView,
+        render_metrics: Callable[[], bytes],
+        *,
+        connection_limit_s: float = 10.0,
+        max_connections: int = 64,
+    ) -> None:
+        self._health = health
+        self._render_metrics = render_metrics
+        self._connection_limit_s = connection_limit_s
+        self._max_connections = max_connections
+        self._loop = asyncio.new_event_loop()
+        self._port = 0
+        self._failure: OSError | None = None
+        self._started = threading.Event()
+        self._stop = asyncio.Event()
+        self._thread = threading.Thread(
+            target=self._run, args=(host, port), name="http", daemon=True
+        )
+        self._thread.start()
+        if not self._started.wait(_START_LIMIT_S):
+            raise ConfigError(
+                f"the operations port did not open within {_START_LIMIT_S:g} s on {host!r}; "
+                "set http.host to an address of this machine, not a name that must be looked up"
+            )
+        if self._failure is not None:
+            raise ConfigError(
+                f"cannot listen on {host}:{port} ({self._failure.strerror or self._failure}); "
+                "set http.port to a free port (0 takes any), http.host to an address of this "
+                "machine, or http.enabled = false"
+            ) from self._failure
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        return self._port
+
+    def close(self) -> None:
+        """Stop listening and drop what is open; safe to call twice."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _run(self, host: str, port: int) -> None:
+        try:
+            self._loop.run_until_complete(self._serve(host, port))
+        finally:
+            self._loop.close()
+
+    async def _serve(self, host: str, port: int) -> None:
+        bounded = _BoundedServer(self._answer, self._connection_limit_s, self._max_connections)
+        try:
+            listener = await self._loop.create_server(bounded, host, port, backlog=128)
+        except OSError as exc:
+            self._failure = exc
+            self._started.set()
+            return
+        self._port = listener.sockets[0].getsockname()[1]
+        self._started.set()
+        await self._stop.wait()
+        listener.close()
+        await bounded.shutdown(timeout=1.0)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        response = self._choose(request)
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.force_close()
+        return response
+
+    def _choose(self, request: web.BaseRequest) -> web.Response:
+        if request.method != "GET":
+            return web.Response(status=405, headers={"Allow": "GET"}, text="GET only\n")
+        if request.can_read_body:
+            return web.Response(status=413, text="no body is accepted\n")
+        try:
+            match request.path:
+                case "/metrics":
+                    headers = {"Content-Type": METRICS_CONTENT_TYPE}
+                    return web.Response(body=self._render_metrics(), headers=headers)
+                case "/livez":
+                    return _verdict(*self._health.live())
+                case "/readyz":
+                    return _verdict(*self._health.ready())
+                case "/":
+                    return web.Response(text=_INDEX)
+                case _:
+                    return web.Response(status=404, text=_INDEX)
+        except Exception:  # noqa: BLE001  # a fault in a view must show in the log, not kill the port
+            structlog.get_logger().exception("http_answer_failed", path=request.path)
+            return web.Response(status=500, text="see the log\n")
+
+
+class _BoundedServer(web.Server):
+    """Gives every connection a deadline, and closes the oldest when there are too many."""
+
+    def __init__(self, answer: _Answer, limit_s: float, most: int) -> None:
+        super().__init__(
+            answer,
+            access_log=None,
+            logger=_client_faults(),
+            max_line_size=MAX_LINE_BYTES,
+            max_field_size=MAX_LINE_BYTES,
+            max_headers=MAX_HEADERS,
+            lingering_time=1.0,
+            keepalive_timeout=limit_s,
+        )
+        self._limit_s = limit_s
+        self._most = most
+        self._open: dict[web.RequestHandler, tuple[asyncio.Transport, asyncio.TimerHandle]] = {}
+
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        super().connection_made(handler, transport)
+        if len(self._open) >= self._most:
+            oldest, _ = next(iter(self._open.values()))
+            oldest.abort()
+        timer = asyncio.get_running_loop().call_later(self._limit_s, transport.abort)
+        self._open[handler] = (transport, timer)
+
+    def connection_lost(
+        self, handler: web.RequestHandler, exc: BaseException | None = None
+    ) -> None:
+        super().connection_lost(handler, exc)
+        _, timer = self._open.pop(handler)
+        timer.cancel()
+
+
+def _client_faults() -> logging.Logger:
+    """Where aiohttp tells of malformed requests, traceback and all: any port scan would fill
+    the log, and our own faults are caught and logged in ``_choose``.
+    """
+    logger = logging.getLogger("stream_app.http.client_faults")
+    logger.setLevel(logging.CRITICAL)
+    return logger
+
+
+def _verdict(good: bool, reasons: list[str]) -> web.Response:
+    body = {"status": "ok" if good else "unavailable", "reasons": reasons}
+    return web.json_response(body, status=200 if good else 503)
