@@ -32,6 +32,16 @@ class Mount(BaseModel):
     read_only: bool
 
 
+class Port(BaseModel):
+    target: int
+    host_ip: str
+    published: str
+
+    def of_this_machine(self) -> range:
+        first, _, last = self.published.partition("-")
+        return range(int(first), int(last or first) + 1)
+
+
 class Dependency(BaseModel):
     condition: str
 
@@ -62,7 +72,7 @@ class Service(BaseModel):
     cap_drop: list[str] = []
     volumes: list[Mount] = []
     environment: dict[str, str | int] = {}
-    ports: list[str] = []
+    ports: list[Port] = []
     restart: str = "no"
     stop_grace_period: str = "10s"
     healthcheck: Healthcheck | None = None
@@ -70,7 +80,7 @@ class Service(BaseModel):
     deploy: Deploy = Field(default_factory=Deploy)
 
     def container_ports(self) -> set[int]:
-        return {int(port.rpartition(":")[2]) for port in self.ports}
+        return {port.target for port in self.ports}
 
 
 class File(BaseModel):
@@ -126,7 +136,7 @@ def test_it_keeps_to_the_compose_specification() -> None:
         ("cap_drop:", "cap_dropp:", "cap_dropp"),
         ("stop_grace_period: 40s", "stop_grace_period: 40 parsecs", "scorer.stop_grace_period"),
         ("service_completed_successfully", "service_finished", "depends_on.topics.condition"),
-        ("127.0.0.1:9092:9092", "127.0.0.1:9092:ninety", r"kafka.ports\[0\]"),
+        ("target: 9092", "target: ninety", r"kafka.ports\[0\]"),
         ("restart: unless-stopped", "restart: sometimes", "scorer.restart"),
         ("start_period: 30s", "start_periode: 30s", "kafka.healthcheck"),
         ("\nservices:", "\nvolums: {}\nservices:", "volums"),
@@ -222,9 +232,20 @@ def test_published_ports_are_those_that_the_product_listens_on(
 ) -> None:
     scorer = services()["scorer"]
     assert scorer.container_ports() == {settings_of("scorer", monkeypatch).http.port}
-    first, _, last = scorer.ports[0].split(":")[1].partition("-")
-    assert int(last) - int(first) + 1 == scorer.deploy.replicas
-    assert all(port.startswith("127.0.0.1:") for each in services().values() for port in each.ports)
+    assert [len(port.of_this_machine()) for port in scorer.ports] == [scorer.deploy.replicas]
+
+
+def test_no_port_collides_or_is_open_to_other_machines() -> None:
+    published = [port for each in services().values() for port in each.ports]
+    taken = [number for port in published for number in port.of_this_machine()]
+    assert len({*taken}) == len(taken) >= 4
+    assert {port.host_ip for port in published} == {"127.0.0.1"}
+
+
+def test_clients_on_this_machine_are_told_the_published_port() -> None:
+    (port,) = services()["kafka"].ports
+    advertised = str(services()["kafka"].environment["KAFKA_ADVERTISED_LISTENERS"])
+    assert f"OUTSIDE://{port.host_ip}:{port.published}" in advertised.split(",")
 
 
 def test_addresses_lead_to_services_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
