@@ -1,0 +1,169 @@
+"""The user's cache of pinned files: what is there is checked, what is missing or wrong is fetched.
+
+It decides when a file may be trusted: its SHA-256 is that of the list, looked at once a process.
+Files come in by an atomic rename under a lock, so that neither two processes nor a power cut can
+leave half a file behind; an interrupted download goes on where it stopped.
+"""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+from stream_app.adapters.local_kafka.pins import Pin, sha256_of
+from stream_app.errors import UnavailableError
+
+CACHE_VARIABLE = "STREAM_APP_CACHE_DIR"
+LOCK_WAIT_S = 900.0
+_LOCK_POLL_S = 0.2
+_PARALLEL_DOWNLOADS = 8
+_REPORT_EVERY = 10
+_MANIFEST = "contents.sha256"
+
+Progress = Callable[[str], None]
+"""Told in words what a start is busy with, so that a person knows what is waited for."""
+Fetch = Callable[[Pin, Path], Path]
+"""Download a pin somewhere under a folder and say where; raises ``UnavailableError``."""
+
+
+def silent(_: str) -> None:
+    """The progress of one who does not want to know."""
+
+
+def cache_folder() -> Path:
+    """``STREAM_APP_CACHE_DIR``, else ``stream-app`` in the XDG cache (``~/.cache``)."""
+    if override := os.environ.get(CACHE_VARIABLE):
+        return Path(override).expanduser().absolute()
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "stream-app"
+
+
+@contextlib.contextmanager
+def exclusive(folder: Path, progress: Progress = silent) -> Iterator[None]:
+    """Hold the lock beside ``folder``; the kernel frees it when the process dies.
+
+    Raises:
+        UnavailableError: another process has held it for a quarter of an hour.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    path = folder.with_name(f"{folder.name}.lock")
+    with path.open("w") as file:
+        deadline_s = time.monotonic() + LOCK_WAIT_S
+        told = False
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as exc:
+                if time.monotonic() > deadline_s:
+                    raise UnavailableError(
+                        f"another process holds {path} for more than {LOCK_WAIT_S:g} s; "
+                        "end it, then try again"
+                    ) from exc
+                if not told:
+                    progress(f"waiting for another process that fills {folder}")
+                    told = True
+                time.sleep(_LOCK_POLL_S)
+        yield
+
+
+_trusted: set[Path] = set()
+"""Folders whose files were checked by this process."""
+
+
+def ensure_files(
+    pins: Sequence[Pin], folder: Path, fetch: Fetch, progress: Progress = silent
+) -> tuple[Path, ...]:
+    """Every pin as a checked file in ``folder``, in the order given.
+
+    Raises:
+        UnavailableError: a file cannot be had, or what is had has another SHA-256.
+    """
+    paths = tuple(folder / pin.file_name for pin in pins)
+    if folder in _trusted and all(path.exists() for path in paths):
+        return paths
+    if _wrong(pins, folder):
+        with exclusive(folder, progress):
+            folder.mkdir(parents=True, exist_ok=True)
+            _fetch_all(_wrong(pins, folder), folder, fetch, progress)
+    _trusted.add(folder)
+    return paths
+
+
+def _wrong(pins: Sequence[Pin], folder: Path) -> list[Pin]:
+    return [pin for pin in pins if not _is(folder / pin.file_name, pin.sha256)]
+
+
+def _is(path: Path, sha256: str) -> bool:
+    return path.is_file() and sha256_of(path) == sha256
+
+
+def _fetch_all(pins: Sequence[Pin], folder: Path, fetch: Fetch, progress: Progress) -> None:
+    with (
+        tempfile.TemporaryDirectory(prefix="download-", dir=folder.parent) as download,
+        ThreadPoolExecutor(_PARALLEL_DOWNLOADS) as pool,
+    ):
+        jobs = [pool.submit(_fetch_one, pin, folder, fetch, Path(download)) for pin in pins]
+        try:
+            for done, job in enumerate(as_completed(jobs), start=1):
+                job.result()
+                if done % _REPORT_EVERY == 0 or done == len(jobs):
+                    progress(f"downloaded {done} of {len(jobs)} files into {folder}")
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _fetch_one(pin: Pin, folder: Path, fetch: Fetch, download: Path) -> None:
+    path = fetch(pin, download)
+    found = sha256_of(path)
+    if found != pin.sha256:
+        raise UnavailableError(
+            f"{pin} was downloaded with SHA-256 {found}, expected {pin.sha256}: the transfer or "
+            "the mirror is broken, or the file was tampered with; it was not kept"
+        )
+    path.replace(folder / pin.file_name)
+
+
+def ensure_unpacked(pin: Pin, folder: Path, fetch: Fetch, progress: Progress = silent) -> Path:
+    """The pinned archive unpacked as ``folder``, each of its files as it was when unpacked.
+
+    Raises:
+        UnavailableError: as ``ensure_files``.
+    """
+    if folder in _trusted and folder.exists():
+        return folder
+    if not _matches_manifest(folder):
+        with exclusive(folder, progress):
+            if not _matches_manifest(folder):
+                progress(f"downloading {pin.file_name}")
+                _unpack(pin, folder, fetch)
+    _trusted.add(folder)
+    return folder
+
+
+def _unpack(pin: Pin, folder: Path, fetch: Fetch) -> None:
+    with tempfile.TemporaryDirectory(prefix="download-", dir=folder.parent) as temporary:
+        download, contents = Path(temporary) / "download", Path(temporary) / "contents"
+        download.mkdir()
+        _fetch_one(pin, download, fetch, download)
+        with tarfile.open(download / pin.file_name) as archive:
+            archive.extractall(contents, filter="data")
+        files = sorted(path for path in contents.rglob("*") if path.is_file())
+        manifest = [f"{sha256_of(path)}  {path.relative_to(contents)}\n" for path in files]
+        (contents / _MANIFEST).write_text("".join(manifest), "utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        contents.replace(folder)
+
+
+def _matches_manifest(folder: Path) -> bool:
+    manifest = folder / _MANIFEST
+    if not manifest.is_file():
+        return False
+    lines = (line.split("  ", 1) for line in manifest.read_text("utf-8").splitlines())
+    return all(_is(folder / name, sha256) for sha256, name in lines)

@@ -1,0 +1,44 @@
+"""What every test run has: real clusters on demand, and a last line that says if they ran."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from tests.kafka_fixtures import kafka, kafka3, mock_kafka, registry_url
+
+__all__ = ["kafka", "kafka3", "mock_kafka", "registry_url"]
+
+MARKER_BY_FIXTURE = {"kafka": "kafka", "kafka3": "kafka", "registry_url": "registry"}
+NAME_BY_MARKER = {"kafka": "real Apache Kafka", "registry": "real schema registry"}
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m looks at the markers
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Mark by what a test uses, so that none can be forgotten."""
+    for item in items:
+        for fixture in getattr(item, "fixturenames", ()):
+            if fixture in MARKER_BY_FIXTURE:
+                item.add_marker(MARKER_BY_FIXTURE[fixture])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly whether the real servers were really there."""
+    for marker, name in NAME_BY_MARKER.items():
+        counts = {
+            outcome: sum(
+                marker in report.keywords
+                for report in terminalreporter.getreports(outcome)
+                if report.when == "call" or outcome != "passed"
+            )
+            for outcome in ("passed", "failed", "error", "skipped")
+        }
+        ran = counts["passed"] + counts["failed"]
+        missing = counts["skipped"] + counts["error"]
+        if missing:
+            terminalreporter.write_line(
+                f"!!! {name}: {missing} TESTS DID NOT RUN, {ran} ran", red=True, bold=True
+            )
+        elif ran:
+            terminalreporter.write_line(f"{name}: {ran} tests ran, none skipped", green=True)
+        else:
+            terminalreporter.write_line(f"{name}: no test of it was selected", yellow=True)
