@@ -1,0 +1,1 @@
+"""Avro, as bytes and as schemas: framing, gates, resolution, the strict walk over a value."""
