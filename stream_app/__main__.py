@@ -1,0 +1,61 @@
+"""The process: runs the command line and turns what went wrong into one message and a status.
+
+Decides exit statuses (``errors.ExitStatus``, the numbers of sysexits.h). A fault that we foresaw
+is one message on standard error without a traceback; a traceback is a fault of the program, or
+was asked for with ``log.level = debug``.
+"""
+
+import logging
+import os
+import signal
+import sys
+import traceback
+
+import typer
+
+from stream_app.cli import app
+from stream_app.errors import ExitStatus, StreamAppError
+
+_LIBRARY_USAGE = 2
+"""With this the command line library ends when it was called wrongly; sysexits.h says 64."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit status.
+
+    Args:
+        arguments: Without the program's name; default: the process's own.
+    """
+    try:
+        status = _run(arguments)
+        sys.stdout.flush()
+    except StreamAppError as exc:
+        typer.echo(f"stream-app: {exc}", err=True)
+        if logging.getLogger().isEnabledFor(logging.DEBUG):
+            traceback.print_exc()
+        status = exc.exit_status
+    except KeyboardInterrupt:
+        status = 128 + signal.SIGINT
+    except BrokenPipeError:
+        # Our reader has gone, as `| head` does. The interpreter flushes once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 128 + signal.SIGPIPE
+    except Exception:  # noqa: BLE001  # the last resort: say what it is, then show it all
+        traceback.print_exc()
+        typer.echo("stream-app: a fault of the program; please report the lines above", err=True)
+        status = ExitStatus.SOFTWARE
+    return int(status)
+
+
+def _run(arguments: list[str] | None) -> int:
+    command = typer.main.get_command(app)
+    try:
+        command.main(arguments, prog_name="stream-app")
+    except SystemExit as exc:
+        code = exc.code if isinstance(exc.code, int) else int(exc.code is not None)
+        return ExitStatus.USAGE if code == _LIBRARY_USAGE else code
+    return ExitStatus.OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,251 @@
+"""Files of events: Avro containers, CSV and JSON lines, row by row as values of their schema.
+
+Decides the format by the file's name, and names the row and the field of whatever does not fit.
+Knows nothing of topics and framing.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import fastavro
+
+from stream_app.adapters.record_values import row_converter
+from stream_app.adapters.scalar_values import Converter, ValueMisfitError
+from stream_app.core.avro.parser import SchemaError, parse
+from stream_app.core.avro.schema import Record, describe
+from stream_app.errors import ConfigError, DataError, UsageError
+
+_CSV_FIELD_LIMIT_BYTES = 16 * 1024 * 1024
+
+
+class FileFormat(StrEnum):
+    """How events lie in a file."""
+
+    AVRO = "avro"
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+_BY_SUFFIX = {
+    ".avro": FileFormat.AVRO,
+    ".csv": FileFormat.CSV,
+    ".jsonl": FileFormat.JSONL,
+    ".ndjson": FileFormat.JSONL,
+    ".json": FileFormat.JSONL,
+}
+
+Event = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EventSchema:
+    """The schema of a file's events.
+
+    Attributes:
+        document: As JSON gives it, for those who write Avro.
+        record: The same as a tree.
+    """
+
+    document: Any
+    record: Record
+
+    @property
+    def text(self) -> str:
+        """The schema as a registry wants it."""
+        return json.dumps(self.document)
+
+
+class EventFile:
+    """An open file of events; iterate once, then close.
+
+    Attributes:
+        schema: Of its events.
+        rows_read: How many were read so far; the last one's number, from 1.
+    """
+
+    def __init__(
+        self, path: Path, file_format: FileFormat, schema: EventSchema | None, *, lenient: bool
+    ) -> None:
+        self._path = path
+        self._format = file_format
+        self._lenient = lenient
+        self._file: BinaryIO = path.open("rb")
+        self._size = max(1, path.stat().st_size)
+        self.rows_read = 0
+        try:
+            self._reader = self._container() if file_format is FileFormat.AVRO else None
+            self.schema = self._choose(schema)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> "EventFile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    @property
+    def share_read(self) -> float:
+        """How much of the file was read, from 0 to 1."""
+        return min(1.0, self._file.tell() / self._size)
+
+    def __iter__(self) -> Iterator[Event]:
+        """The events.
+
+        Raises:
+            DataError: a row that does not fit the schema, by its number and field.
+        """
+        if self._reader is not None:
+            yield from self._avro_rows(self._reader)
+            return
+        is_text = self._format is FileFormat.CSV
+        convert = row_converter(self.schema.record, text=is_text)
+        known = {field.name for field in self.schema.record.fields}
+        for row in self._csv_rows() if is_text else self._json_rows():
+            self.rows_read += 1
+            yield self._event(row, convert, known)
+
+    def _event(self, row: Any, convert: Converter, known: set[str]) -> Event:
+        try:
+            if not self._lenient and isinstance(row, Mapping) and not known.issuperset(row):
+                surplus = ", ".join(sorted(str(name) for name in set(row) - known))
+                raise ValueMisfitError(
+                    f"not in the schema: {surplus}; remove it, or leave such fields out with "
+                    "--ignore-unknown"
+                )
+            event: Event = convert(row)
+        except ValueMisfitError as exc:
+            raise DataError(f"{self._path}: row {self.rows_read}: {exc}") from exc
+        return event
+
+    def _avro_rows(self, reader: Any) -> Iterator[Event]:
+        rows = iter(reader)
+        while True:
+            try:
+                event = next(rows)
+            except StopIteration:
+                return
+            except Exception as exc:  # the library raises whatever the broken bytes lead to
+                raise DataError(
+                    f"{self._path}: row {self.rows_read + 1}: the container is broken here "
+                    f"({type(exc).__name__}); write the file again"
+                ) from exc
+            self.rows_read += 1
+            yield event
+
+    def _csv_rows(self) -> Iterator[Mapping[str, str]]:
+        csv.field_size_limit(_CSV_FIELD_LIMIT_BYTES)
+        text = io.TextIOWrapper(self._file, encoding="utf-8-sig", newline="")
+        rows = csv.DictReader(text, strict=True, restkey="(columns beyond the header)")
+        while True:
+            try:
+                row = next(rows)
+            except StopIteration:
+                return
+            except (csv.Error, UnicodeDecodeError) as exc:
+                raise DataError(f"{self._path}: row {self.rows_read + 1}: no CSV: {exc}") from exc
+            if None in row.values():
+                raise DataError(
+                    f"{self._path}: row {self.rows_read + 1}: fewer cells than the header has "
+                    "columns; complete the row"
+                )
+            yield row
+
+    def _json_rows(self) -> Iterator[Any]:
+        for line in self._file:
+            if not line.strip():
+                continue
+            try:
+                yield json.loads(line)
+            except ValueError as exc:
+                raise DataError(
+                    f"{self._path}: row {self.rows_read + 1}: not a JSON document on one line"
+                ) from exc
+
+    def _container(self) -> Any:
+        try:
+            return fastavro.reader(self._file)
+        except Exception as exc:  # the library raises whatever the broken bytes lead to
+            raise DataError(
+                f"{self._path}: not an Avro container file; correct the path, or give --format"
+            ) from exc
+
+    def _choose(self, given: EventSchema | None) -> EventSchema:
+        if self._reader is None:
+            if given is None:
+                raise UsageError(
+                    f"{self._path}: a {self._format} file does not say what its values mean; give "
+                    "the Avro schema with --schema"
+                )
+            return given
+        if given is not None:
+            raise UsageError(
+                f"{self._path}: an Avro container brings its own schema; leave --schema out"
+            )
+        return event_schema(json.loads(self._reader.metadata["avro.schema"]), str(self._path))
+
+
+def open_events(
+    path: Path,
+    file_format: FileFormat | None = None,
+    schema: EventSchema | None = None,
+    *,
+    ignore_unknown: bool = False,
+) -> EventFile:
+    """Open a file of events.
+
+    Args:
+        path: The file.
+        file_format: Default: by the file's name.
+        schema: For CSV and JSON lines.
+        ignore_unknown: Leave out what the schema does not know, instead of refusing it.
+
+    Raises:
+        UsageError: the format is not known, or the schema is missing or too much.
+        ConfigError: the schema is no Avro schema of a record.
+        DataError: the file is not what its name says.
+    """
+    chosen = file_format or _BY_SUFFIX.get(path.suffix.lower())
+    if chosen is None:
+        known = ", ".join(_BY_SUFFIX)
+        raise UsageError(
+            f"{path}: cannot tell its format by its name (known: {known}); give --format"
+        )
+    return EventFile(path, chosen, schema, lenient=ignore_unknown)
+
+
+def read_schema_file(path: Path) -> EventSchema:
+    """Read an ``.avsc`` file.
+
+    Raises:
+        ConfigError: it cannot be read, or is no Avro schema of a record.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise ConfigError(f"{path}: cannot be read ({exc.strerror})") from exc
+    except ValueError as exc:
+        raise ConfigError(f"{path}: expected an Avro schema in JSON: {exc}") from exc
+    return event_schema(document, str(path))
+
+
+def event_schema(document: Any, origin: str) -> EventSchema:
+    """Check that a schema is one of a record.
+
+    Raises:
+        ConfigError: it is not; the message begins with ``origin``.
+    """
+    try:
+        tree = parse(document)
+    except SchemaError as exc:
+        raise ConfigError(f"{origin}: not an Avro schema: {exc}") from exc
+    if not isinstance(tree, Record):
+        raise ConfigError(f"{origin}: expected a record, found {describe(tree)}")
+    return EventSchema(document, tree)

@@ -1,0 +1,76 @@
+"""What all commands that connect have in common: the options, and the settings they lead to."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stream_app.errors import ConfigError, UsageError
+from stream_app.settings import Settings, load_settings
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        envvar="STREAM_APP_CONFIG",
+        metavar="PATH",
+        help="TOML file with settings.",
+        show_default=False,
+    ),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="SECTION.NAME=VALUE",
+        help="One setting, over file and environment. May be given several times.",
+        show_default=False,
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def read_settings(config: Path | None, assignments: Sequence[str] | None) -> Settings:
+    """The settings in effect, and the log of this process set up to their ``log.level``.
+
+    Raises:
+        ConfigError: every fault found.
+        UsageError: a ``--set`` that is no assignment.
+    """
+    settings = load_settings(config, _parse(assignments or ()))
+    # A tool answers on standard output; the client's own lines are for those who look for faults.
+    debug = settings.log.level == "debug"
+    logging.basicConfig(level=logging.DEBUG if debug else logging.ERROR)
+    if not debug:
+        logging.getLogger("librdkafka").setLevel(logging.CRITICAL)
+    return settings
+
+
+def require_input_topic(settings: Settings) -> str:
+    """The input topic, for commands that are about the job.
+
+    Raises:
+        ConfigError: it is not set.
+    """
+    if not settings.input.topic:
+        raise ConfigError(
+            "input.topic is not set; give it in the file, as STREAM_APP_INPUT__TOPIC=name or with "
+            "--set input.topic=name"
+        )
+    return settings.input.topic
+
+
+def _parse(assignments: Sequence[str]) -> dict[str, str]:
+    values = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals or not name.strip():
+            raise UsageError(
+                f"--set {assignment!r}: expected SECTION.NAME=VALUE, such as "
+                "--set kafka.group=scorers"
+            )
+        values[name.strip()] = value
+    return values
