@@ -152,7 +152,7 @@ def test_a_planted_fault_is_rejected(right: str, wrong: str, where: str) -> None
 def test_it_has_kafka_a_registry_the_topics_and_two_scorers() -> None:
     assert services()["kafka"].image == f"apache/kafka:{KAFKA_VERSION}"
     assert services()["registry"].image == f"apicurio/apicurio-registry-mem:{REGISTRY_VERSION}"
-    assert services()["topics"].command == ["topics", "create"]
+    assert services()["topics"].command[:2] == ["topics", "create"]
     assert services()["scorer"].command[:1] == ["score"]
     assert services()["scorer"].deploy.replicas == 2
 

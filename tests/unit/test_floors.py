@@ -20,7 +20,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"scorer", "scoring", "loop"}),
     frozenset({"adapters"}),
     frozenset({"wiring"}),
-    frozenset({"demo", "verify", "cli", "__main__"}),
+    frozenset({"demo", "verify", "preflight", "cli", "__main__"}),
 )
 """From the lowest to the highest; names are the modules directly under the package."""
 
