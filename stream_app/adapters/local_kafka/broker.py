@@ -86,10 +86,10 @@ class Broker:
         command = self._program.command("kafka.Kafka", str(self._properties_path), options=options)
         self._process = ServerProcess(command, log_path=self.log_path)
 
-    def stop(self) -> None:
-        """SIGTERM: the broker hands its partitions over first; killed after half a minute."""
+    def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
+        """SIGTERM: the broker hands its partitions over first; SIGKILL after ``timeout_s``."""
         if self._process is not None:
-            self._process.terminate(STOP_TIMEOUT_S)
+            self._process.terminate(timeout_s)
 
     def kill(self) -> None:
         """SIGKILL; a broker that does not run is left alone."""

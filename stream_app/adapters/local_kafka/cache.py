@@ -1,6 +1,6 @@
 """The user's cache of pinned files: what is there is checked, what is missing or wrong is fetched.
 
-It decides when a file may be trusted: its SHA-256 is that of the list, looked at once a process.
+It decides when a file may be trusted: its SHA-256 is that of the list, looked at at each start.
 Files come in by an atomic rename under a lock, so that neither two processes nor a power cut can
 leave half a file behind; an interrupted download goes on where it stopped.
 """
@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from stream_app.adapters.local_kafka.pins import Pin, sha256_of
-from stream_app.errors import UnavailableError
+from stream_app.errors import ConfigError, UnavailableError
 
 CACHE_VARIABLE = "STREAM_APP_CACHE_DIR"
 LOCK_WAIT_S = 900.0
@@ -73,27 +73,32 @@ def exclusive(folder: Path, progress: Progress = silent) -> Iterator[None]:
         yield
 
 
-_trusted: set[Path] = set()
-"""Folders whose files were checked by this process."""
-
-
 def ensure_files(
     pins: Sequence[Pin], folder: Path, fetch: Fetch, progress: Progress = silent
 ) -> tuple[Path, ...]:
     """Every pin as a checked file in ``folder``, in the order given.
 
     Raises:
+        ConfigError: the cache cannot be read or written.
         UnavailableError: a file cannot be had, or what is had has another SHA-256.
     """
-    paths = tuple(folder / pin.file_name for pin in pins)
-    if folder in _trusted and all(path.exists() for path in paths):
-        return paths
-    if _wrong(pins, folder):
-        with exclusive(folder, progress):
-            folder.mkdir(parents=True, exist_ok=True)
-            _fetch_all(_wrong(pins, folder), folder, fetch, progress)
-    _trusted.add(folder)
-    return paths
+    with _writable(folder):
+        if _wrong(pins, folder):
+            with exclusive(folder, progress):
+                folder.mkdir(parents=True, exist_ok=True)
+                _fetch_all(_wrong(pins, folder), folder, fetch, progress)
+    return tuple(folder / pin.file_name for pin in pins)
+
+
+@contextlib.contextmanager
+def _writable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        raise ConfigError(
+            f"the cache {folder} cannot be used: {exc}; {CACHE_VARIABLE} names another folder, "
+            "which must be writable and have 500 MB free"
+        ) from exc
 
 
 def _wrong(pins: Sequence[Pin], folder: Path) -> list[Pin]:
@@ -105,6 +110,7 @@ def _is(path: Path, sha256: str) -> bool:
 
 
 def _fetch_all(pins: Sequence[Pin], folder: Path, fetch: Fetch, progress: Progress) -> None:
+    progress(f"downloading {len(pins)} files into {folder}")
     with (
         tempfile.TemporaryDirectory(prefix="download-", dir=folder.parent) as download,
         ThreadPoolExecutor(_PARALLEL_DOWNLOADS) as pool,
@@ -113,8 +119,8 @@ def _fetch_all(pins: Sequence[Pin], folder: Path, fetch: Fetch, progress: Progre
         try:
             for done, job in enumerate(as_completed(jobs), start=1):
                 job.result()
-                if done % _REPORT_EVERY == 0 or done == len(jobs):
-                    progress(f"downloaded {done} of {len(jobs)} files into {folder}")
+                if done % _REPORT_EVERY == 0:
+                    progress(f"downloaded {done} of {len(jobs)} files")
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -134,16 +140,15 @@ def ensure_unpacked(pin: Pin, folder: Path, fetch: Fetch, progress: Progress = s
     """The pinned archive unpacked as ``folder``, each of its files as it was when unpacked.
 
     Raises:
+        ConfigError: as ``ensure_files``.
         UnavailableError: as ``ensure_files``.
     """
-    if folder in _trusted and folder.exists():
-        return folder
-    if not _matches_manifest(folder):
-        with exclusive(folder, progress):
-            if not _matches_manifest(folder):
-                progress(f"downloading {pin.file_name}")
-                _unpack(pin, folder, fetch)
-    _trusted.add(folder)
+    with _writable(folder):
+        if not _matches_manifest(folder):
+            with exclusive(folder, progress):
+                if not _matches_manifest(folder):
+                    progress(f"downloading {pin.file_name}")
+                    _unpack(pin, folder, fetch)
     return folder
 
 

@@ -6,6 +6,7 @@ stand in ``properties.py`` and ``broker.py``, where the program comes from in ``
 """
 
 import shutil
+import signal
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +17,7 @@ import structlog
 
 from stream_app.adapters.local_kafka.admin import create_topic, wait_for_brokers
 from stream_app.adapters.local_kafka.broker import Broker, PortTakenError
-from stream_app.adapters.local_kafka.cache import Progress, silent
+from stream_app.adapters.local_kafka.cache import Progress, exclusive, silent
 from stream_app.adapters.local_kafka.ports import free_port
 from stream_app.adapters.local_kafka.program import KafkaProgram
 from stream_app.adapters.local_kafka.properties import (
@@ -33,6 +34,7 @@ from stream_app.adapters.local_kafka.workdir import WorkFolder
 from stream_app.errors import UnavailableError, UsageError
 
 _STARTS = 3
+_RECORDING_TIMEOUT_S = 120.0
 _LOG = structlog.get_logger()
 
 
@@ -107,6 +109,8 @@ class LocalKafka:
         if not self._nodes:
             raise UsageError("the cluster was not started: it has no addresses yet")
         doors = {each.name: each for each in (Listener(PLAINTEXT), *self._listeners)}
+        if listener not in doors:
+            raise UsageError(f"there is no listener {listener}; there are: {', '.join(doors)}")
         ports = (advertised_port(doors[listener], node, self._nodes) for node in self._nodes)
         return ",".join(f"{HOST}:{port}" for port in ports)
 
@@ -124,9 +128,9 @@ class LocalKafka:
         if self._work is not None:
             raise UsageError("the cluster runs already")
         program = KafkaProgram.find(self._progress)
+        if self._tests and not program.archive_options and train(program, self._progress):
+            program = KafkaProgram.find()
         try:
-            if self._tests:
-                train(program, self._progress)
             self._work = WorkFolder(self._work_dir)
             self._start_somehow(program)
         except BaseException:
@@ -165,7 +169,7 @@ class LocalKafka:
                 self._kill_all()
                 self._remove_data()
                 port_taken = isinstance(exc, PortTakenError)
-                if not starts_left or not (port_taken or program.uses_archive):
+                if not starts_left or not (port_taken or program.archive_options):
                     raise
                 _LOG.warning("local_kafka.start_again", port_taken=port_taken, error=str(exc))
                 if not port_taken:
@@ -215,19 +219,30 @@ class LocalKafka:
             for broker in brokers:
                 broker.check_alive()
 
-        addresses = ",".join(broker.address for broker in self.brokers)
-        wait_for_brokers(addresses, {broker.node_id for broker in brokers}, check=check)
+        # Each is asked itself: the others may still believe in one that was killed a moment ago.
+        for broker in brokers:
+            wait_for_brokers(broker.address, {each.node_id for each in brokers}, check=check)
 
 
-def train(program: KafkaProgram, progress: Progress = silent) -> None:
-    """Make the class archive if this Java can have one and there is none; failing is no error."""
-    with program.training() as options:
-        if not options:
-            return
+def train(program: KafkaProgram, progress: Progress = silent) -> bool:
+    """Record the class archive that ``program`` lacks; whether there is one now. Never raises.
+
+    One process records, others wait for it: a start without is slower than the wait.
+    """
+    archive = program.archive
+    if archive is None:
+        return False
+    with exclusive(archive.path, progress):
+        if archive.usable():  # recorded by the process that was waited for
+            return True
         progress("recording a class archive, once, for quicker starts")
         try:
-            with LocalKafka(java_options=options) as cluster:
+            with LocalKafka(java_options=archive.record_options) as cluster:
                 cluster.create_topic("training", 1)
-                cluster.brokers[0].stop()
-        except UnavailableError as exc:
+                (broker,) = cluster.brokers
+                broker.stop(_RECORDING_TIMEOUT_S)
+                if broker.process.returncode != -signal.SIGKILL:
+                    archive.adopt()
+        except (UnavailableError, UsageError) as exc:
             _LOG.warning("local_kafka.no_archive", error=str(exc))
+    return archive.usable()

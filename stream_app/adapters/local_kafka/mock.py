@@ -88,7 +88,12 @@ class MockCluster:
             raise UsageError("the mock cluster was not started")
         deadline_s = time.monotonic() + _TIMEOUT_S
         while time.monotonic() < deadline_s:
-            topic = self._host.list_topics(name, timeout=_TIMEOUT_S).topics[name]
+            try:
+                topic = self._host.list_topics(name, timeout=_TIMEOUT_S).topics[name]
+            except KafkaException as exc:
+                raise UnavailableError(
+                    f"the mock cluster does not answer for topic {name}: {exc.args[0].str()}"
+                ) from exc
             if topic.error is None and len(topic.partitions) == PARTITIONS:
                 return
             time.sleep(_PAUSE_S)

@@ -67,7 +67,7 @@ def broker_properties(
     copies = min(3, len(nodes))
     quorum_of_copies = 2 if copies > 1 else 1
     doors = [Listener(PLAINTEXT), *listeners]
-    properties = {
+    return {
         "process.roles": "broker,controller",
         "node.id": str(node.node_id),
         "controller.quorum.bootstrap.servers": ",".join(
@@ -91,11 +91,8 @@ def broker_properties(
         "share.coordinator.state.topic.replication.factor": str(copies),
         "share.coordinator.state.topic.min.isr": str(quorum_of_copies),
         **_SMALL_AND_QUICK,
-        **_group_times(tests=tests),
+        **_silence_times(tests=tests),
     }
-    if len(nodes) > 1:
-        properties |= _QUICK_FAILOVER
-    return properties
 
 
 def advertised_port(listener: Listener, node: Node, nodes: Sequence[Node]) -> int:
@@ -131,18 +128,18 @@ _SMALL_AND_QUICK = {
     "background.threads": "2",
 }
 
-_QUICK_FAILOVER = {
-    "broker.session.timeout.ms": "6000",
-    "broker.heartbeat.interval.ms": "1000",
-    "controller.quorum.election.timeout.ms": "500",
-    "controller.quorum.fetch.timeout.ms": "1000",
-}
 
+def _silence_times(*, tests: bool) -> dict[str, str]:
+    """How soon a silent broker loses its leaderships, and a silent member its partitions.
 
-def _group_times(*, tests: bool) -> dict[str, str]:
-    """How soon a silent group member loses its partitions (KIP-848: the broker decides)."""
+    Under KIP-848 the broker alone decides the latter; a classic member asks for what it wants.
+    """
     session_ms, heartbeat_ms = (3000, 500) if tests else (6000, 1000)
     return {
+        "broker.session.timeout.ms": str(session_ms),
+        "broker.heartbeat.interval.ms": str(heartbeat_ms),
+        "controller.quorum.election.timeout.ms": "500",
+        "controller.quorum.fetch.timeout.ms": "1000",
         "group.min.session.timeout.ms": "1000",
         "group.consumer.min.session.timeout.ms": "1000",
         "group.consumer.session.timeout.ms": str(session_ms),

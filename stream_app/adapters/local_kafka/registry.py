@@ -4,6 +4,7 @@ It decides when the registry is up and that its compatibility is BACKWARD, which
 not set by itself. Schemas live in memory and go with it. It does not serve schema GUIDs.
 """
 
+import re
 import time
 from pathlib import Path
 from types import TracebackType
@@ -30,7 +31,7 @@ READY_TIMEOUT_S = 60.0
 _STARTS = 3
 _PAUSE_S = 0.1
 _ASK_TIMEOUT_S = 5.0
-_PORT_TAKEN = "already bound"
+_PORT_TAKEN = re.compile("already bound|already in use|seems to be in use")
 _HOST = "127.0.0.1"
 _LOG = structlog.get_logger()
 
@@ -110,12 +111,10 @@ class LocalRegistry:
         (jar,) = self.install(self._progress).glob("*-runner.jar")
         try:
             self._work = WorkFolder(self._work_dir)
-            for starts_left in range(_STARTS - 1, -1, -1):
-                self._port = free_port()
-                self._launch(java.program, jar)
-                if self._ready() or not starts_left:
-                    break
-            self._set_compatibility()
+            # Loopback only: never through a proxy that the environment names.
+            with httpx.Client(timeout=_ASK_TIMEOUT_S, trust_env=False) as http:
+                self._start_on_a_free_port(java.program, jar, http)
+                self._set_compatibility(http)
         except BaseException:
             self.stop()
             raise
@@ -129,10 +128,22 @@ class LocalRegistry:
             self._work.close()
             self._work = None
 
+    def _start_on_a_free_port(self, java: Path, jar: Path, http: httpx.Client) -> None:
+        for _ in range(_STARTS):
+            self._port = free_port()
+            self._launch(java, jar)
+            if self._ready(http):
+                return
+            _LOG.warning("local_registry.port_taken", port=self._port)
+        raise UnavailableError(
+            f"each of {_STARTS} ports chosen for the schema registry was taken by another "
+            "program before it could start; try again"
+        )
+
     def _launch(self, java: Path, jar: Path) -> None:
         if self._work is None:
             raise UsageError("the registry has no folder: call start")
-        self._progress(f"starting the schema registry (Apicurio {REGISTRY_VERSION})")
+        self._progress(f"starting the schema registry, Apicurio {REGISTRY_VERSION}")
         command = [
             str(java),
             "-Xms64m",
@@ -142,13 +153,12 @@ class LocalRegistry:
             f"-Dquarkus.http.port={self._port}",
             "-Dquarkus.log.level=WARN",
             "-Dquarkus.banner.enabled=false",
-            "-jar",
-            str(jar),
+            *("-jar", str(jar)),
         ]
         self._process = ServerProcess(command, log_path=self._work.path / "registry.log")
 
-    def _ready(self) -> bool:
-        """Wait; false if another program took the port.
+    def _ready(self, http: httpx.Client) -> bool:
+        """Wait; false if another program had the port.
 
         Raises:
             UnavailableError: it ended for another reason, or is not up in time.
@@ -157,34 +167,31 @@ class LocalRegistry:
         while time.monotonic() < deadline_s:
             if not self.process.alive:
                 tail = self.process.log_tail()
-                if _PORT_TAKEN in tail:
-                    _LOG.warning("local_registry.port_taken", port=self._port)
+                if _PORT_TAKEN.search(tail):
                     return False
                 raise UnavailableError(
                     f"the schema registry ended with status {self.process.returncode} at its "
                     f"start; the last {LOG_TAIL_LINES} lines of its log:\n{tail}"
                 )
-            try:
-                httpx.get(
-                    f"{self.url}/subjects", timeout=_ASK_TIMEOUT_S, trust_env=False
-                ).raise_for_status()
-            except httpx.HTTPError:
-                time.sleep(_PAUSE_S)
-            else:
+            if self._answers(http):
                 return True
+            time.sleep(_PAUSE_S)
         raise UnavailableError(
             f"the schema registry did not answer at {self.url} within {READY_TIMEOUT_S:g} s; the "
             f"last {LOG_TAIL_LINES} lines of its log:\n{self.process.log_tail()}"
         )
 
-    def _set_compatibility(self) -> None:
+    def _answers(self, http: httpx.Client) -> bool:
         try:
-            httpx.put(
-                f"{self.url}/config",
-                json={"compatibility": self._compatibility},
-                timeout=_ASK_TIMEOUT_S,
-                trust_env=False,
-            ).raise_for_status()
+            http.get(f"{self.url}/subjects").raise_for_status()
+        except httpx.HTTPError:
+            return False
+        return True
+
+    def _set_compatibility(self, http: httpx.Client) -> None:
+        wanted = {"compatibility": self._compatibility}
+        try:
+            http.put(f"{self.url}/config", json=wanted).raise_for_status()
         except httpx.HTTPError as exc:
             raise UnavailableError(
                 f"the schema registry refused compatibility {self._compatibility}: {exc}"

@@ -23,20 +23,21 @@ class WorkFolder:
     """A folder that this process owns; a temporary one is removed by ``close``."""
 
     def __init__(self, given: Path | None = None) -> None:
-        self._temporary = given is None
-        if given is None:
-            remove_orphans()
-            self.path = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        else:
-            given.mkdir(parents=True, exist_ok=True)
+        self._lock: IO[str] | None = None
+        if given is not None:
             self.path = given.absolute()
-        self._lock: IO[str] = (self.path / _OWNER).open("w")
-        fcntl.flock(self._lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            self.path.mkdir(parents=True, exist_ok=True)
+            return
+        remove_orphans()
+        self.path = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        self._lock = (self.path / _OWNER).open("w")
+        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def close(self) -> None:
-        self._lock.close()
-        if self._temporary:
+        """Remove a temporary folder; a given one stays as it is."""
+        if self._lock is not None:
             shutil.rmtree(self.path, ignore_errors=True)
+            self._lock.close()
 
 
 def remove_orphans() -> None:
