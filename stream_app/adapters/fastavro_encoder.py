@@ -1,0 +1,133 @@
+"""The prediction encoder: one Avro value for each scored row, with fastavro.
+
+Decides the values of a prediction's fields: lineage from the batch, the rest from the outputs
+that the contract binds. Knows no clock and no order but the rows', so that the same input gives
+the same bytes.
+"""
+
+import json
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Any
+
+import fastavro
+
+from stream_app.core.avro.canonical import canonical_form
+from stream_app.core.avro.gates import admit
+from stream_app.core.avro.outgoing import MisfitError, default_value, fitter
+from stream_app.core.avro.prediction import LINEAGE, check_prediction_schema
+from stream_app.core.avro.schema import Record
+from stream_app.core.columns import (
+    NO_TIMESTAMP,
+    BytesColumn,
+    EventBatch,
+    RecordBatch,
+    ScoreBatch,
+    Tensor,
+)
+from stream_app.core.contract import Contract
+from stream_app.errors import ConfigError
+
+__all__ = ["FastavroEncoder", "check_prediction_schema"]
+
+
+class FastavroEncoder:
+    """Fulfils ``ports.Encoder``."""
+
+    def __init__(
+        self,
+        contract: Contract,
+        schema: str,
+        *,
+        prefix: bytes,
+        model_name: str,
+        model_version: str,
+        model_hash: str,
+    ) -> None:
+        """Check the schema against the contract.
+
+        Args:
+            contract: Its outputs are used.
+            schema: The prediction schema's JSON.
+            prefix: What stands before every value (``core/avro/framing.py``).
+            model_name: Lineage.
+            model_version: Lineage.
+            model_hash: Lineage.
+
+        Raises:
+            ConfigError: the schema does not fit the contract.
+        """
+        problems = check_prediction_schema(contract, schema)
+        record = admit(schema)
+        if problems or not isinstance(record, Record):
+            raise ConfigError("; ".join(problems))
+        fields = {field.name: field.schema for field in record.fields}
+        self._bindings = [
+            (binding.field, binding.output, fitter(fields[binding.field], binding.column))
+            for binding in contract.outputs
+        ]
+        bound = {binding.field for binding in contract.outputs}
+        self._constants: dict[str, Any] = {
+            field.name: default_value(field.default, field.schema)
+            for field in record.fields
+            if field.name not in LINEAGE and field.name not in bound
+        }
+        self._constants |= {
+            "model_name": model_name,
+            "model_version": model_version,
+            "model_hash": model_hash,
+        }
+        self._parsed = fastavro.parse_schema(json.loads(canonical_form(record)))
+        self._prefix = prefix
+
+    def encode(
+        self, records: RecordBatch, events: EventBatch, scores: ScoreBatch
+    ) -> tuple[BytesColumn, Mapping[int, str]]:
+        """See ``ports.Encoder``."""
+        if not len(scores.rows):
+            return BytesColumn.of([]), {}
+        outputs = {name: _rows(scores.outputs[name]) for _, name, _ in self._bindings}
+        values: list[bytes | None] = []
+        details: dict[int, str] = {}
+        for position, row in enumerate(scores.rows.tolist()):
+            try:
+                prediction = self._lineage(records, events, row)
+                for field, name, fit in self._bindings:
+                    prediction[field] = _fitted(field, fit, outputs[name][position])
+                values.append(self._written(prediction))
+            except MisfitError as exc:
+                values.append(None)
+                details[position] = str(exc)
+            except (ValueError, TypeError, OverflowError) as exc:
+                values.append(None)
+                details[position] = f"{type(exc).__name__} from the Avro library"
+        return BytesColumn.of(values), details
+
+    def _lineage(self, records: RecordBatch, events: EventBatch, row: int) -> dict[str, Any]:
+        time_ms = int(events.event_time_ms[row])
+        return self._constants | {
+            "event_id": (events.ids[row] or b"").decode(),
+            "event_time": None if time_ms == NO_TIMESTAMP else time_ms,
+            "source_topic": records.topic,
+            "source_partition": int(records.partition[row]),
+            "source_offset": int(records.offset[row]),
+        }
+
+    def _written(self, prediction: dict[str, Any]) -> bytes:
+        buffer = BytesIO()
+        buffer.write(self._prefix)
+        fastavro.schemaless_writer(buffer, self._parsed, prediction)
+        return buffer.getvalue()
+
+
+def _rows(output: Tensor) -> list[list[object]]:
+    """Each row's elements as Python values, in C order."""
+    rows: list[list[object]] = output.reshape(len(output), -1).tolist()
+    return rows
+
+
+def _fitted(field: str, fit: Any, row: list[object]) -> Any:
+    try:
+        return fit(row)
+    except MisfitError as exc:
+        raise MisfitError(f"field {field!r}: {exc}") from exc
