@@ -15,12 +15,12 @@ PACKAGE = "stream_app"
 ROOT = Path(__file__).parents[2] / PACKAGE
 
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"core", "errors", "resources"}),
+    frozenset({"core", "errors", "resources", "verify"}),
     frozenset({"ports", "settings", "settings_rules", "failpoints", "health"}),
     frozenset({"scorer", "scoring", "loop"}),
     frozenset({"adapters"}),
-    frozenset({"wiring"}),
-    frozenset({"demo", "verify", "preflight", "cli", "__main__"}),
+    frozenset({"wiring", "preflight"}),
+    frozenset({"demo", "cli", "__main__"}),
 )
 """From the lowest to the highest; names are the modules directly under the package."""
 

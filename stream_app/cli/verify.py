@@ -1,0 +1,140 @@
+"""``stream-app verify``: was anything lost or repeated? Told from the topics alone."""
+
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
+from stream_app.adapters.verify_reader import verify as run
+from stream_app.cli.options import (
+    ConfigOption,
+    JsonOption,
+    SetOption,
+    read_tool_settings,
+    require_input_topic,
+)
+from stream_app.cli.output import console, print_json, print_table, warn
+from stream_app.errors import ExitStatus
+from stream_app.verify import Isolation, Promise, Report
+
+_MEANING = {
+    "lost": "committed events without an outcome",
+    "duplicated": "outcomes beyond the first of an event",
+    "reordered": "outcomes behind a later one of their partition",
+    "torn": "outcomes of events that are not committed",
+    "foreign": "outcomes that answer no event of the input",
+    "hanging": "output partitions with a transaction that nobody ends",
+    "wrong_content": "predictions that differ from what was expected",
+}
+
+app = typer.Typer()
+
+
+@app.command(
+    epilog="Example: [bold]stream-app verify --config stream-app.toml --wait 60[/bold]. It reads "
+    "the whole input, predictions and dead letters, joins no group and writes nothing; it may run "
+    "beside the scorers."
+)
+def verify(
+    *,
+    wait_s: Annotated[
+        float,
+        typer.Option("--wait", min=0, metavar="S", help="Wait for the group to catch up first."),
+    ] = 0.0,
+    committed: Annotated[
+        bool,
+        typer.Option(
+            "--committed/--no-committed",
+            help="Judge what the group has committed, or all of the input whatever is committed.",
+        ),
+    ] = True,
+    isolation: Annotated[
+        Isolation,
+        typer.Option(
+            help="How outcomes are read; read_uncommitted is for librdkafka's mock, which has no "
+            "transactions."
+        ),
+    ] = Isolation.READ_COMMITTED,
+    config: ConfigOption = None,
+    assignments: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Re-read the topics: was anything lost or repeated?
+
+    Exit status: 0 nothing was and all input is committed, 65 otherwise.
+    """
+    settings = read_tool_settings(config, assignments)
+    require_input_topic(settings)
+    with _Bars() as bars:
+        report = run(
+            settings,
+            progress=bars.advance,
+            wait_s=wait_s,
+            committed=committed,
+            isolation=isolation,
+        )
+    if as_json:
+        print_json(report.to_json())
+    else:
+        _show(report)
+    if not report.ok:
+        raise typer.Exit(ExitStatus.DATA)
+
+
+class _Bars:
+    """A bar for each topic, on standard error, gone when all is read."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            console=console(stderr=True),
+            transient=True,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> "_Bars":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._progress.stop()
+
+    def advance(self, topic: str, done: int, total: int) -> None:
+        if topic not in self._tasks:
+            self._tasks[topic] = self._progress.add_task(f"reading {topic}", total=total)
+        self._progress.update(self._tasks[topic], completed=done, total=total)
+
+
+def _show(report: Report) -> None:
+    rows: list[tuple[str, object, str]] = [
+        ("events", report.events, "records of the input"),
+        ("predictions", report.predictions, ""),
+        ("dead letters", sum(report.dead_letters.values()), _by_code(report)),
+    ]
+    rows += [
+        (name.replace("_", " "), finding.count, ", ".join(finding.first) or _MEANING[name])
+        for name, finding in report.findings.items()
+    ]
+    rows.append(("uncommitted", report.uncommitted, "events that the group has not committed"))
+    print_table(("what", "count", "where or why"), rows, right=("count",))
+    for note in report.notes:
+        warn(note)
+    console().print(_verdict(report))
+
+
+def _by_code(report: Report) -> str:
+    return ", ".join(f"{code} {count}" for code, count in sorted(report.dead_letters.items()))
+
+
+def _verdict(report: Report) -> str:
+    once = "exactly once" if report.promise is Promise.EXACTLY_ONCE else "at least once"
+    if report.ok:
+        return f"ok: every event has its outcome {once}"
+    if report.sound:
+        return (
+            f"not finished: {report.uncommitted} events are not committed yet; what is committed "
+            f"has its outcome {once}. Wait for it with --wait, or see stream-app status"
+        )
+    return f"NOT {once}: see the counts above"

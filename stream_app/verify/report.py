@@ -1,0 +1,113 @@
+"""The verdict as a value: what was found, how often, where first; whether it breaks the promise.
+
+Decides which findings are faults under which promise. Refuses to find anything.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+SHOWN = 5
+"""Positions named for each kind of finding."""
+
+
+class Promise(StrEnum):
+    """What the run was told to guarantee; decides which findings are faults."""
+
+    EXACTLY_ONCE = "exactly_once"
+    AT_LEAST_ONCE = "at_least_once"
+
+
+class Isolation(StrEnum):
+    """How outcomes were read; only ``READ_COMMITTED`` hides what was aborted."""
+
+    READ_COMMITTED = "read_committed"
+    READ_UNCOMMITTED = "read_uncommitted"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How often something was found, and where first."""
+
+    count: int = 0
+    first: tuple[str, ...] = ()
+
+    def __add__(self, other: "Finding") -> "Finding":
+        return Finding(self.count + other.count, (self.first + other.first)[:SHOWN])
+
+
+NOTHING = Finding()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The verdict.
+
+    Attributes:
+        promise: What was judged for.
+        isolation: How outcomes were read.
+        events: Input records.
+        predictions: Records in the predictions topic.
+        dead_letters: Records in the DLQ, by fault code.
+        lost: Committed input records without an outcome.
+        duplicated: Outcomes beyond the first of an input record.
+        reordered: Outcomes behind a later one of the same input partition, in one output partition.
+        torn: Outcomes of input records that are not committed.
+        foreign: Outcomes that name no record of the input.
+        hanging: Output partitions with a transaction that nobody ends.
+        wrong_content: Predictions that differ from what was expected, where that was checked.
+        uncommitted: Input records that the group has not committed yet.
+        notes: What limits this verdict.
+    """
+
+    promise: Promise
+    isolation: Isolation
+    events: int
+    predictions: int
+    dead_letters: Mapping[str, int]
+    lost: Finding = NOTHING
+    duplicated: Finding = NOTHING
+    reordered: Finding = NOTHING
+    torn: Finding = NOTHING
+    foreign: Finding = NOTHING
+    hanging: Finding = NOTHING
+    wrong_content: Finding = NOTHING
+    uncommitted: int = 0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def findings(self) -> dict[str, Finding]:
+        """All kinds of findings by name, those with nothing found included."""
+        return {name: getattr(self, name) for name in _ALL_FINDINGS}
+
+    @property
+    def sound(self) -> bool:
+        """Nothing committed breaks the promise; records not yet committed do not count."""
+        faults = (
+            _ALL_FINDINGS if self.promise is Promise.EXACTLY_ONCE else _FAULTS_WHEN_AT_LEAST_ONCE
+        )
+        return all(getattr(self, name).count == 0 for name in faults)
+
+    @property
+    def ok(self) -> bool:
+        """Sound, and every input record is committed."""
+        return self.sound and self.uncommitted == 0
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values for ``json.dumps``; findings as numbers, their places under ``first``."""
+        return {
+            "ok": self.ok,
+            "promise": self.promise.value,
+            "isolation": self.isolation.value,
+            "events": self.events,
+            "predictions": self.predictions,
+            "dead_letters": dict(sorted(self.dead_letters.items())),
+            **{name: finding.count for name, finding in self.findings.items()},
+            "uncommitted": self.uncommitted,
+            "first": {n: list(f.first) for n, f in self.findings.items() if f.count},
+            "notes": list(self.notes),
+        }
+
+
+_FAULTS_WHEN_AT_LEAST_ONCE = ("lost", "foreign", "hanging", "wrong_content")
+_ALL_FINDINGS = ("duplicated", "reordered", "torn", *_FAULTS_WHEN_AT_LEAST_ONCE)
