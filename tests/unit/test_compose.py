@@ -5,7 +5,6 @@ variable, port and path in it is looked up where the product declares it.
 """
 
 import os
-from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,95 +12,14 @@ import pytest
 import typer
 import yaml
 from compose_spec import PyCompose
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 from typer.core import TyperGroup
 
 from stream_app.adapters.local_kafka.pins import KAFKA_VERSION, REGISTRY_VERSION
 from stream_app.cli import app
 from stream_app.settings import ENV_PREFIX, Settings, load_settings
 from tests import dockerfile
-
-PATH = dockerfile.ROOT / "docker-compose.yml"
-OURS = "stream-app:"
-
-
-class Mount(BaseModel):
-    type: str
-    source: str
-    target: str
-    read_only: bool
-
-
-class Port(BaseModel):
-    target: int
-    host_ip: str
-    published: str
-
-    def of_this_machine(self) -> range:
-        first, _, last = self.published.partition("-")
-        return range(int(first), int(last or first) + 1)
-
-
-class Dependency(BaseModel):
-    condition: str
-
-
-class Build(BaseModel):
-    context: str
-    dockerfile: str
-
-
-class Healthcheck(BaseModel):
-    test: list[str] = []
-    disable: bool = False
-
-
-class Deploy(BaseModel):
-    replicas: int = 1
-
-
-class Service(BaseModel):
-    """The part of a service that the tests hold against the product."""
-
-    image: str
-    build: Build | None = None
-    command: list[str] = []
-    user: str = ""
-    read_only: bool = False
-    tmpfs: list[str] = []
-    cap_drop: list[str] = []
-    volumes: list[Mount] = []
-    environment: dict[str, str | int] = {}
-    ports: list[Port] = []
-    restart: str = "no"
-    stop_grace_period: str = "10s"
-    healthcheck: Healthcheck | None = None
-    depends_on: dict[str, Dependency] = {}
-    deploy: Deploy = Field(default_factory=Deploy)
-
-    def container_ports(self) -> set[int]:
-        return {port.target for port in self.ports}
-
-
-class File(BaseModel):
-    services: dict[str, Service]
-
-
-@cache
-def services() -> dict[str, Service]:
-    return File.model_validate(yaml.safe_load(PATH.read_text(encoding="utf-8"))).services
-
-
-def ours() -> dict[str, Service]:
-    return {name: each for name, each in services().items() if each.image.startswith(OURS)}
-
-
-def on_this_machine(path: str, service: Service) -> str:
-    """A path of the container, as the path that is mounted there; other words as they are."""
-    for mount in service.volumes:
-        if path == mount.target or path.startswith(mount.target + "/"):
-            return str(PATH.parent / mount.source) + path.removeprefix(mount.target)
-    return path
+from tests.compose import PATH, on_this_machine, ours, services, variables
 
 
 def parse_command(arguments: list[str]) -> None:
@@ -201,13 +119,12 @@ def is_setting(variable: str) -> bool:
 
 def settings_of(name: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """What the product would read in this service's container."""
-    given = {**dockerfile.environment(), **services()[name].environment}
-    variables = {key: str(value) for key, value in given.items() if key.startswith(ENV_PREFIX)}
-    assert [key for key in variables if not is_setting(key)] == []
+    given = variables(name)
+    assert [key for key in given if not is_setting(key)] == []
     for key in [key for key in os.environ if key.startswith(ENV_PREFIX)]:
         monkeypatch.delenv(key)
-    for key, value in variables.items():
-        monkeypatch.setenv(key, on_this_machine(value, services()[name]))
+    for key, value in given.items():
+        monkeypatch.setenv(key, value)
     return load_settings()
 
 
