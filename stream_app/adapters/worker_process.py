@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from stream_app.errors import ConfigError
 
@@ -29,9 +29,18 @@ _LOOK_EVERY_S: Final = 1.0
 
 
 def spawn_worker(
-    command: Sequence[str], index: int, metrics_directory: Path | None
+    command: Sequence[str],
+    index: int,
+    metrics_directory: Path | None,
+    output: BinaryIO | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start one worker with our environment, our standard output and error, and no input.
+
+    Args:
+        command: What a worker is.
+        index: Its number, from 0.
+        metrics_directory: Where it leaves its metrics.
+        output: A file that gets its standard output and error instead of ours.
 
     Raises:
         OSError: the system has no room for it now, or there is no such command.
@@ -45,7 +54,12 @@ def spawn_worker(
     if metrics_directory is not None:
         environment[METRICS_VARIABLE] = str(metrics_directory)
     return subprocess.Popen(
-        list(command), env=environment, stdin=subprocess.DEVNULL, process_group=0
+        list(command),
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        process_group=0,
     )
 
 
