@@ -62,6 +62,7 @@ class VerifyKafka:
             "auto.offset.reset": "error",
             "check.crcs": True,
             "queued.max.messages.kbytes": 32 * 1024,
+            "fetch.wait.max.ms": 50,  # the end is told only after so long without a record
         }
         # It never subscribes, hence is no member; with read_committed the coordinator answers
         # only once no transaction holds offsets of the group.
