@@ -1,12 +1,13 @@
-"""Files of events: Avro containers, CSV and JSON lines, row by row as values of their schema.
+"""Files of events: Avro containers, CSV and JSON lines, row by row with their Avro bytes.
 
 Decides the format by the file's name, and names the row and the field of whatever does not fit.
-Knows nothing of topics and framing.
+The bytes of a container's rows are taken as they are. Knows nothing of topics and framing.
 """
 
 import csv
 import io
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,7 +17,8 @@ from typing import Any, BinaryIO
 import fastavro
 
 from stream_app.adapters.record_values import row_converter
-from stream_app.adapters.scalar_values import Converter, ValueMisfitError
+from stream_app.adapters.scalar_values import ValueMisfitError
+from stream_app.core.avro.canonical import canonical_form
 from stream_app.core.avro.parser import SchemaError, parse
 from stream_app.core.avro.schema import Record, describe
 from stream_app.errors import ConfigError, DataError, UsageError
@@ -40,7 +42,19 @@ _BY_SUFFIX = {
     ".json": FileFormat.JSONL,
 }
 
-Event = dict[str, Any]
+
+@dataclass(frozen=True, slots=True)
+class FileEvent:
+    """A row of a file.
+
+    Attributes:
+        fields: Its values, logical types as the plain values under them (a timestamp is an
+            integer).
+        avro: The same as Avro bytes of the file's schema, without framing.
+    """
+
+    fields: Mapping[str, Any]
+    avro: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +93,7 @@ class EventFile:
         self._size = max(1, path.stat().st_size)
         self.rows_read = 0
         try:
-            self._reader = self._container() if file_format is FileFormat.AVRO else None
+            self._blocks = self._container() if file_format is FileFormat.AVRO else None
             self.schema = self._choose(schema)
         except BaseException:
             self._file.close()
@@ -96,49 +110,47 @@ class EventFile:
         """How much of the file was read, from 0 to 1."""
         return min(1.0, self._file.tell() / self._size)
 
-    def __iter__(self) -> Iterator[Event]:
+    def __iter__(self) -> Iterator[FileEvent]:
         """The events.
 
         Raises:
             DataError: a row that does not fit the schema, by its number and field.
         """
-        if self._reader is not None:
-            yield from self._avro_rows(self._reader)
+        if self._blocks is not None:
+            yield from self._avro_rows(self._blocks)
             return
         is_text = self._format is FileFormat.CSV
         convert = row_converter(self.schema.record, text=is_text)
         known = {field.name for field in self.schema.record.fields}
+        parsed = fastavro.parse_schema(self.schema.document)
         for row in self._csv_rows() if is_text else self._json_rows():
             self.rows_read += 1
-            yield self._event(row, convert, known)
-
-    def _event(self, row: Any, convert: Converter, known: set[str]) -> Event:
-        try:
-            if not self._lenient and isinstance(row, Mapping) and not known.issuperset(row):
-                surplus = ", ".join(sorted(str(name) for name in set(row) - known))
-                raise ValueMisfitError(
-                    f"not in the schema: {surplus}; remove it, or leave such fields out with "
-                    "--ignore-unknown"
-                )
-            event: Event = convert(row)
-        except ValueMisfitError as exc:
-            raise DataError(f"{self._path}: row {self.rows_read}: {exc}") from exc
-        return event
-
-    def _avro_rows(self, reader: Any) -> Iterator[Event]:
-        rows = iter(reader)
-        while True:
             try:
-                event = next(rows)
-            except StopIteration:
-                return
-            except Exception as exc:  # the library raises whatever the broken bytes lead to
-                raise DataError(
-                    f"{self._path}: row {self.rows_read + 1}: the container is broken here "
-                    f"({type(exc).__name__}); write the file again"
-                ) from exc
-            self.rows_read += 1
+                if not self._lenient:
+                    _refuse_surplus(row, known)
+                fields = convert(row)
+                event = FileEvent(fields, _encode(fields, parsed))
+            except ValueMisfitError as exc:
+                raise DataError(f"{self._path}: row {self.rows_read}: {exc}") from exc
             yield event
+
+    def _avro_rows(self, blocks: Any) -> Iterator[FileEvent]:
+        # Logical types are left out of this schema: their values would lose nothing but time.
+        plain = fastavro.parse_schema(json.loads(canonical_form(self.schema.record)))
+        try:
+            for block in blocks:
+                buffer = block.bytes_
+                content = buffer.getvalue()
+                for _ in range(block.num_records):
+                    start = buffer.tell()
+                    event = fastavro.schemaless_reader(buffer, plain, None)
+                    self.rows_read += 1
+                    yield FileEvent(event, content[start : buffer.tell()])
+        except (ValueError, EOFError, LookupError, OverflowError, zlib.error) as exc:
+            raise DataError(
+                f"{self._path}: row {self.rows_read + 1}: the container is broken here "
+                f"({type(exc).__name__}); write the file again"
+            ) from exc
 
     def _csv_rows(self) -> Iterator[Mapping[str, str]]:
         csv.field_size_limit(_CSV_FIELD_LIMIT_BYTES)
@@ -171,14 +183,14 @@ class EventFile:
 
     def _container(self) -> Any:
         try:
-            return fastavro.reader(self._file)
+            return fastavro.block_reader(self._file)
         except Exception as exc:  # the library raises whatever the broken bytes lead to
             raise DataError(
                 f"{self._path}: not an Avro container file; correct the path, or give --format"
             ) from exc
 
     def _choose(self, given: EventSchema | None) -> EventSchema:
-        if self._reader is None:
+        if self._blocks is None:
             if given is None:
                 raise UsageError(
                     f"{self._path}: a {self._format} file does not say what its values mean; give "
@@ -189,7 +201,28 @@ class EventFile:
             raise UsageError(
                 f"{self._path}: an Avro container brings its own schema; leave --schema out"
             )
-        return event_schema(json.loads(self._reader.metadata["avro.schema"]), str(self._path))
+        return event_schema(json.loads(self._blocks.metadata["avro.schema"]), str(self._path))
+
+
+def _encode(event: Any, parsed: Any) -> bytes:
+    buffer = io.BytesIO()
+    try:
+        fastavro.schemaless_writer(buffer, parsed, event)
+    except (ValueError, TypeError, OverflowError) as exc:
+        # Not the library's message: it shows values.
+        raise ValueMisfitError(
+            f"its values cannot be written with the schema ({type(exc).__name__})"
+        ) from exc
+    return buffer.getvalue()
+
+
+def _refuse_surplus(row: Any, known: set[str]) -> None:
+    if isinstance(row, Mapping) and not known.issuperset(row):
+        surplus = ", ".join(sorted(str(name) for name in set(row) - known))
+        raise ValueMisfitError(
+            f"not in the schema: {surplus}; remove it, or leave such fields out with "
+            "--ignore-unknown"
+        )
 
 
 def open_events(

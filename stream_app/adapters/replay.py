@@ -127,9 +127,23 @@ class _Sender:
         self._producer: Any = new_client(
             Producer, kafka, self._errors, {**_properties(kafka), **properties}
         )
+        self._require_topic()
         self._start_s = time.monotonic()
         self._next_progress_s = self._start_s
         self.report = ReplayReport()
+
+    def _require_topic(self) -> None:
+        # Asking also connects: an idempotent producer whose first record finds no connection
+        # sleeps for half a second.
+        try:
+            found = self._producer.list_topics(self._topic, timeout=self._kafka.request_timeout_s)
+            if found.topics[self._topic].error is not None:
+                raise KafkaException(found.topics[self._topic].error)
+        except KafkaException as exc:
+            self._producer.poll(0)
+            raise translate(
+                f"looking for topic {self._topic!r}", exc, self._errors, self._kafka
+            ) from exc
 
     def send(self, event: OutgoingEvent, rate: float | None) -> None:
         report = self.report

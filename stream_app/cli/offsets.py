@@ -20,7 +20,7 @@ from stream_app.cli.options import (
     ConfigOption,
     JsonOption,
     SetOption,
-    read_settings,
+    read_tool_settings,
     require_input_topic,
 )
 from stream_app.cli.output import print_json, print_table
@@ -119,7 +119,7 @@ def show(
     assignments: SetOption = None,
 ) -> None:
     """Show where the group continues in each partition of the input."""
-    settings = read_settings(config, assignments)
+    settings = read_tool_settings(config, assignments)
     topic = require_input_topic(settings)
     spans = read_spans(KafkaAdmin(settings.kafka), settings.kafka.group, topic)
     if as_json:
@@ -194,7 +194,7 @@ def reset(
     Going forward means that events are never scored.
     """
     target = parse_target(to)
-    settings = read_settings(config, assignments)
+    settings = read_tool_settings(config, assignments)
     topic, group = require_input_topic(settings), settings.kafka.group
     admin = KafkaAdmin(settings.kafka)
     spans = _chosen(read_spans(admin, group, topic), partition, topic)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from stream_app.adapters.logs import configure_logging
 from stream_app.errors import ConfigError, UsageError
 from stream_app.settings import Settings, load_settings
 
@@ -34,17 +35,28 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of 
 
 
 def read_settings(config: Path | None, assignments: Sequence[str] | None) -> Settings:
-    """The settings in effect, and the log of this process set up to their ``log.level``.
+    """The settings in effect.
 
     Raises:
         ConfigError: every fault found.
         UsageError: a ``--set`` that is no assignment.
     """
-    settings = load_settings(config, _parse(assignments or ()))
-    # A tool answers on standard output; the client's own lines are for those who look for faults.
-    debug = settings.log.level == "debug"
-    logging.basicConfig(level=logging.DEBUG if debug else logging.ERROR)
-    if not debug:
+    return load_settings(config, _parse(assignments or ()))
+
+
+def read_tool_settings(config: Path | None, assignments: Sequence[str] | None) -> Settings:
+    """As ``read_settings``, for a command that answers and ends.
+
+    Its answer says what went wrong, so the client's own lines are only for ``log.level = debug``.
+
+    Raises:
+        ConfigError: every fault found.
+        UsageError: a ``--set`` that is no assignment.
+    """
+    settings = read_settings(config, assignments)
+    if settings.log.level == "debug":
+        configure_logging(settings.log.level, settings.log.format)
+    else:
         logging.getLogger("librdkafka").setLevel(logging.CRITICAL)
     return settings
 

@@ -28,12 +28,15 @@ def print_table(
     right: Sequence[str] = (),
 ) -> None:
     """Print rows; ``right`` names the columns that are numbers."""
-    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         justify = "right" if column in right else "left"
         table.add_column(column, justify=justify, overflow="fold")  # type: ignore[arg-type]  # a Literal by construction
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
+    if title:
+        # A table's own title is folded to the table's width.
+        typer.echo(title)
     console().print(table)
 
 

@@ -12,7 +12,7 @@ from stream_app.cli.options import (
     ConfigOption,
     JsonOption,
     SetOption,
-    read_settings,
+    read_tool_settings,
     require_input_topic,
 )
 from stream_app.cli.output import print_json, print_table, warn
@@ -109,7 +109,7 @@ def create(
     Running it again changes nothing: topics that are there are left as they are, and what
     differs from the plan is reported.
     """
-    settings = read_settings(config, assignments)
+    settings = read_tool_settings(config, assignments)
     require_input_topic(settings)
     if keep_forever and retention_ms is not None:
         raise UsageError("--keep-forever and --retention-ms exclude each other; give one")
