@@ -4,11 +4,24 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.kafka_fixtures import kafka, kafka3, mock_kafka, registry_url
+from tests.kafka_fixtures import (
+    kafka,
+    kafka3,
+    kafka_installed,
+    mock_kafka,
+    registry_installed,
+    registry_url,
+)
 
-__all__ = ["kafka", "kafka3", "mock_kafka", "registry_url"]
+__all__ = ["kafka", "kafka3", "kafka_installed", "mock_kafka", "registry_installed", "registry_url"]
 
-MARKER_BY_FIXTURE = {"kafka": "kafka", "kafka3": "kafka", "registry_url": "registry"}
+MARKER_BY_FIXTURE = {
+    "kafka": "kafka",
+    "kafka3": "kafka",
+    "kafka_installed": "kafka",
+    "registry_installed": "registry",
+    "registry_url": "registry",
+}
 NAME_BY_MARKER = {"kafka": "real Apache Kafka", "registry": "real schema registry"}
 
 

@@ -87,17 +87,31 @@ def _require(find: Callable[[], object]) -> None:
         unavailable(str(exc))
 
 
-def _started(brokers: int) -> Iterator[RealKafka]:
-    from stream_app.adapters.local_kafka import LocalKafka  # noqa: PLC0415
+@pytest.fixture(scope="session")
+def kafka_installed() -> None:
+    """For tests that start clusters of their own: the programs are there, or they are skipped."""
     from stream_app.adapters.local_kafka.program import KafkaProgram  # noqa: PLC0415
 
     _require(KafkaProgram.find)
+
+
+@pytest.fixture(scope="session")
+def registry_installed() -> None:
+    """As ``kafka_installed``, of the schema registry."""
+    from stream_app.adapters.local_kafka import LocalRegistry  # noqa: PLC0415
+
+    _require(LocalRegistry.install)
+
+
+def _started(brokers: int) -> Iterator[RealKafka]:
+    from stream_app.adapters.local_kafka import LocalKafka  # noqa: PLC0415
+
     with LocalKafka(brokers, tests=True) as cluster:
         yield RealKafka(cluster.bootstrap_servers, cluster)
 
 
 @pytest.fixture(scope="session")
-def kafka() -> Iterator[RealKafka]:
+def kafka(request: pytest.FixtureRequest) -> Iterator[RealKafka]:
     """One broker for the whole run; tests keep apart by topic, group and transactional id."""
     if bootstrap := os.environ.get(BOOTSTRAP_VARIABLE):
         from stream_app.adapters.local_kafka import brokers_of  # noqa: PLC0415
@@ -105,11 +119,12 @@ def kafka() -> Iterator[RealKafka]:
         brokers_of(bootstrap)
         yield RealKafka(bootstrap, None)
     else:
+        request.getfixturevalue("kafka_installed")
         yield from _started(1)
 
 
 @pytest.fixture(scope="session")
-def kafka3() -> Iterator[RealKafka]:
+def kafka3(kafka_installed: None) -> Iterator[RealKafka]:
     """Three brokers, three copies, two in sync; always our own, so that tests may kill brokers.
 
     A test that kills or pauses a broker starts or resumes it again before it ends.
@@ -118,14 +133,14 @@ def kafka3() -> Iterator[RealKafka]:
 
 
 @pytest.fixture(scope="session")
-def registry_url() -> Iterator[str]:
+def registry_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """A real schema registry with compatibility BACKWARD; keep apart by subject."""
     if url := os.environ.get(REGISTRY_VARIABLE):
         yield url
         return
     from stream_app.adapters.local_kafka import LocalRegistry  # noqa: PLC0415
 
-    _require(LocalRegistry.install)
+    request.getfixturevalue("registry_installed")
     with LocalRegistry() as registry:
         yield registry.url
 

@@ -168,7 +168,7 @@ def test_the_mock_is_reachable_from_another_process(mock_kafka: MockKafka) -> No
     assert read(mock_kafka.bootstrap_servers, topic) == [b"from afar"]
 
 
-@pytest.mark.kafka
+@pytest.mark.usefixtures("kafka_installed")
 def test_a_broker_keeps_its_data_over_kill_and_stop_and_leaves_nothing(tmp_path: Path) -> None:
     with LocalKafka(work_dir=tmp_path, tests=True) as cluster:
         (broker,) = cluster.brokers
@@ -187,7 +187,7 @@ def test_a_broker_keeps_its_data_over_kill_and_stop_and_leaves_nothing(tmp_path:
     assert not (broker.folder / "data").exists()
 
 
-@pytest.mark.kafka
+@pytest.mark.usefixtures("kafka_installed")
 def test_a_refused_property_is_told_with_the_end_of_the_log(tmp_path: Path) -> None:
     cluster = LocalKafka(work_dir=tmp_path, extra_properties={"num.io.threads": "none"})
     with pytest.raises(UnavailableError, match=r"(?s)broker 1.*num\.io\.threads"):
@@ -211,7 +211,7 @@ def ports_from(first: Iterable[int]) -> Iterator[int]:
         yield free_port()
 
 
-@pytest.mark.kafka
+@pytest.mark.usefixtures("kafka_installed")
 def test_a_port_that_was_taken_meanwhile_is_replaced(
     taken_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,7 +221,7 @@ def test_a_port_that_was_taken_meanwhile_is_replaced(
         assert cluster.brokers[0].ports["PLAINTEXT"] != taken_port
 
 
-@pytest.mark.registry
+@pytest.mark.usefixtures("registry_installed")
 def test_a_registry_s_port_that_was_taken_meanwhile_is_replaced(
     taken_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,7 +234,7 @@ def test_a_registry_s_port_that_was_taken_meanwhile_is_replaced(
         }
 
 
-@pytest.mark.kafka
+@pytest.mark.usefixtures("kafka_installed")
 def test_a_listener_may_advertise_a_proxy_s_port() -> None:
     with LocalKafka(listeners=[Listener("PROXY", advertised_ports=(19_999,))]) as cluster:
         assert cluster.bootstrap("PROXY") == "127.0.0.1:19999"

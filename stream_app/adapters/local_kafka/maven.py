@@ -43,7 +43,8 @@ def fetch(pin: Pin, folder: Path) -> Path:
         path = component.artifact(classifier=pin.classifier, packaging=pin.packaging).resolve()
     except (RuntimeError, OSError) as exc:  # requests' errors are OSErrors
         raise UnavailableError(
-            f"{pin} could not be downloaded ({type(exc).__name__}: {exc}); check the network, or "
-            f"name a mirror in {MIRROR_VARIABLE}, then try again: what was had is kept"
+            f"{pin} could not be downloaded ({type(exc).__name__}: {exc}); check the network "
+            "(REQUESTS_CA_BUNDLE names a company's own certificates), or name a mirror in "
+            f"{MIRROR_VARIABLE}, then try again: what was had is kept"
         ) from exc
     return Path(path)
