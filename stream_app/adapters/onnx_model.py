@@ -7,6 +7,7 @@ run once. Refuses to know where files come from (``model_repository.py``).
 
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from stream_app.adapters.golden_file import Golden, difference
 from stream_app.adapters.manifest_file import CONTRACT_FILE, MODEL_FILE
@@ -128,6 +129,21 @@ def load_model(
     _compare_golden(session, files, path)
     warm_up_s = {rows: _warm_up(session, files.golden, rows, path) for rows in set(batch_sizes)}
     return OnnxModel(files, session, warm_up_s, [*notes, *_hazards(file, path)])
+
+
+def read_signature(path: Path) -> ModelSignature:
+    """Inputs and outputs of an ONNX file that is in no repository yet.
+
+    Raises:
+        ConfigError: the file cannot be read, or is no model that could be loaded.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as exc:
+        raise ConfigError(
+            f"{path}: the model cannot be read ({exc.strerror}); give the path of an ONNX file"
+        ) from exc
+    return open_session(content, str(path), ModelSettings()).session.signature
 
 
 def _hazards(file: OnnxFile, path: str) -> list[str]:

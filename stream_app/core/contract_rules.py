@@ -140,7 +140,7 @@ def _default_faults(
         if not math.isfinite(value) or (dtype is DType.FLOAT32 and abs(value) > _FLOAT32_MAX):
             yield f'{place}: {value!r} is not finite in {dtype}; for NaN use on_null = "nan"'
     elif value != int(value) or not _INTEGER_RANGE[dtype][0] <= value <= _INTEGER_RANGE[dtype][1]:
-        yield f"{place}: {value!r} is not a whole number within {dtype}"
+        yield f"{place}: {value!r} is no whole number within {dtype}"
 
 
 def _shape_faults(where: str, feature: Feature, dtype: DType) -> Iterator[str]:
