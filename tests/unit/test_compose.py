@@ -5,6 +5,7 @@ variable, port and path in it is looked up where the product declares it.
 """
 
 import os
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -81,6 +82,16 @@ def test_every_command_is_one_of_the_product() -> None:
     for name, each in ours().items():
         parse_command([on_this_machine(word, services()[name]) for word in each.command])
     parse_command(dockerfile.last("CMD").words())
+
+
+def test_every_command_in_its_comments_is_one_of_the_product() -> None:
+    text = PATH.read_text(encoding="utf-8")
+    shown = re.findall(r"^#     docker compose run --rm (\w+)(.*)", text, re.MULTILINE)
+    assert len(shown) >= 3
+    for name, words in shown:
+        assert name in ours()
+        if words:
+            parse_command(words.split())
 
 
 @pytest.mark.parametrize("command", [["scores"], ["topics", "creat"], ["score", "--worker-s=2"]])
