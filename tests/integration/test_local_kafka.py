@@ -234,11 +234,56 @@ def test_a_registry_s_port_that_was_taken_meanwhile_is_replaced(
         }
 
 
-@pytest.mark.usefixtures("kafka_installed")
-def test_a_listener_may_advertise_a_proxy_s_port() -> None:
-    with LocalKafka(listeners=[Listener("PROXY", advertised_ports=(19_999,))]) as cluster:
-        assert cluster.bootstrap("PROXY") == "127.0.0.1:19999"
-        inside = cluster.brokers[0].ports["PROXY"]
-        client = Producer({"bootstrap.servers": f"127.0.0.1:{inside}", "log_level": 0})
-        brokers = client.list_topics(timeout=10).brokers
-        assert {each.port for each in brokers.values()} == {19_999}
+SCRAM = "listener.name.guarded.scram-sha-512.sasl.jaas.config"
+LOGIN_MODULE = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+
+
+@pytest.fixture(scope="module")
+def doors(kafka_installed: None) -> Iterator[LocalKafka]:
+    """A cluster with two more listeners: behind a proxy, and behind a password."""
+    with LocalKafka(
+        listeners=[
+            Listener("PROXY", advertised_ports=(19_999,)),
+            Listener("GUARDED", security="SASL_PLAINTEXT"),
+        ],
+        extra_properties={
+            "listener.name.guarded.sasl.enabled.mechanisms": "SCRAM-SHA-512",
+            SCRAM: LOGIN_MODULE,
+        },
+        format_arguments=("--add-scram", "SCRAM-SHA-512=[name=worker,password=right]"),
+        tests=True,
+    ) as cluster:
+        yield cluster
+
+
+def test_a_listener_may_advertise_a_proxy_s_port(doors: LocalKafka) -> None:
+    assert doors.bootstrap("PROXY") == "127.0.0.1:19999"
+    inside = doors.brokers[0].ports["PROXY"]
+    client = Producer({"bootstrap.servers": f"127.0.0.1:{inside}", "log_level": 0})
+    brokers = client.list_topics(timeout=10).brokers
+    assert {each.port for each in brokers.values()} == {19_999}
+
+
+@pytest.mark.parametrize(("password", "comes_in"), [("right", True), ("wrong", False)])
+def test_a_listener_may_ask_for_a_password(
+    doors: LocalKafka, password: str, comes_in: bool
+) -> None:
+    refused: list[int] = []
+    client = Producer(
+        {
+            "bootstrap.servers": doors.bootstrap("GUARDED"),
+            "security.protocol": "SASL_PLAINTEXT",
+            "sasl.mechanism": "SCRAM-SHA-512",
+            "sasl.username": "worker",
+            "sasl.password": password,
+            "error_cb": lambda error: refused.append(error.code()),
+            "log_level": 0,
+        }
+    )
+    if comes_in:
+        assert len(client.list_topics(timeout=10).brokers) == 1
+    else:
+        deadline_s = time.monotonic() + PATIENCE_S
+        while KafkaError._AUTHENTICATION not in refused:
+            assert time.monotonic() < deadline_s, refused
+            client.poll(0.1)
