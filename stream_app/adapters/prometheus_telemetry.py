@@ -15,6 +15,7 @@ Three ways to be:
 
 import math
 import os
+import struct
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -237,14 +238,23 @@ def _choose_values(*, in_files: bool, worker: int | None) -> None:
 
 
 def _merged(files: Iterable[Path]) -> dict[str, Family]:
+    """All or nothing: one file left out would let a sum fall, which reads as a restart."""
+    begun = [str(file) for file in files if _size_bytes(file) > 0]
     try:
-        families = MultiProcessCollector.merge([str(file) for file in files])  # type: ignore[no-untyped-call]  # the library has no annotation here
-    except (OSError, RuntimeError, ValueError) as exc:
-        # A file that is being made at this moment, or spoilt by a full disk: the next scrape
-        # tries again; the supervisor's own metrics must not vanish with the workers'.
+        families = MultiProcessCollector.merge(begun)  # type: ignore[no-untyped-call]  # the library has no annotation here
+    except (OSError, RuntimeError, ValueError, struct.error) as exc:
+        # A file spoilt by a full disk. What is the supervisor's own must still be told.
         structlog.get_logger().warning("worker_metrics_unreadable", error=str(exc))
         return {}
     return {family.name: family for family in families}
+
+
+def _size_bytes(file: Path) -> int:
+    """Nought for a file that a worker is just making, or that went with its worker."""
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _single(family: Family | None) -> float | None:
