@@ -160,7 +160,9 @@ class RegistrySettings(_Section):
         "names.",
     )
     unknown_retry_s: float = Field(
-        5.0, ge=0, description="A schema id stays unknown this long before its records die."
+        5.0,
+        ge=0,
+        description="A schema id, or fingerprint, stays unknown this long before its records die.",
     )
 
 
@@ -196,6 +198,11 @@ class StartSettings(_Section):
     new_group: StartAt = Field(StartAt.FAIL, description="The group has no offsets at all.")
     new_partition: StartAt = Field(
         StartAt.EARLIEST, description="A partition was added to the topic."
+    )
+    wait_s: float = Field(
+        300.0,
+        ge=0,
+        description="How long to wait at start for brokers and registry that do not answer.",
     )
     expired: StartAt = Field(
         StartAt.FAIL, description="The committed offset's records were deleted unread."

@@ -6,6 +6,8 @@ and the way out.
 
 from typing import TYPE_CHECKING
 
+from stream_app.errors import ConfigError
+
 if TYPE_CHECKING:
     from stream_app.settings import KafkaSettings, Settings
 
@@ -61,6 +63,36 @@ def contradictions(settings: "Settings") -> list[str]:
         if path is not None and not path.exists():
             faults.append(f"{name}: {path} does not exist")
     return faults
+
+
+def missing_for_scoring(settings: "Settings") -> list[str]:
+    """What a scorer cannot be without, though a tool can."""
+    wanted = {
+        "kafka.bootstrap_servers": settings.kafka.bootstrap_servers,
+        "input.topic": settings.input.topic,
+        "model.name": settings.model.name,
+    }
+    if settings.input.framing == "single-object":
+        wanted["input.schema_dir"] = str(settings.input.schema_dir or "")
+    if "confluent" in {settings.input.framing, settings.output_framing}:
+        wanted["registry.url"] = settings.registry.url
+    return [
+        f"{name} is not set; give it in the file, with --set {name}=..., or as "
+        f"STREAM_APP_{name.replace('.', '__').upper()}"
+        for name, value in wanted.items()
+        if not value
+    ]
+
+
+def require_for_scoring(settings: "Settings") -> None:
+    """Refuse settings with which a scorer cannot work.
+
+    Raises:
+        ConfigError: every setting that is missing, one a line.
+    """
+    missing = missing_for_scoring(settings)
+    if missing:
+        raise ConfigError("\n".join(missing))
 
 
 def _topic_collisions(settings: "Settings") -> list[str]:

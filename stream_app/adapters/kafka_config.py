@@ -23,8 +23,8 @@ _RETRY_BACKOFF_MS = 5
 Properties = dict[str, Any]
 
 
-def require_librdkafka() -> None:
-    """Refuse library versions with known losses or crashes.
+def require_librdkafka() -> str:
+    """The library's version; refuse those with known losses or crashes.
 
     Raises:
         ConfigError: the installed library is too old.
@@ -36,6 +36,7 @@ def require_librdkafka() -> None:
         raise ConfigError(
             f"librdkafka {text} is too old, {least} is needed: update confluent-kafka"
         )
+    return text
 
 
 def common_properties(

@@ -63,6 +63,13 @@ class Registry:
         found = self._ask(partial(self._client.get_schema_by_guid, guid), _is_absent_or_unserved)
         return None if found is None else self._with_references(found)
 
+    def latest(self, subject: str) -> WriterSchema | None:
+        """The newest version of ``subject``; ``None``: there is no such subject."""
+        # The client caches this answer, and would go on giving it after a newer registration.
+        self.forget()
+        found = self._ask(partial(self._client.get_latest_version, subject), _is_absent)
+        return None if found is None else self._with_references(found.schema)
+
     def subjects_of_id(self, schema_id: int) -> frozenset[str]:
         """The subjects that have the schema of this id."""
         versions = self._ask(partial(self._client.get_schema_versions, schema_id), _is_absent)

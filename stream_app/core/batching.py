@@ -9,6 +9,9 @@ from dataclasses import dataclass, replace
 _LEAST_COMMIT_GAP_S = 0.005
 """Between commits of a drained input: without a gap each lone record costs a transaction."""
 
+_LEAST_COST_S = 1e-12
+"""Of a record; a clock that did not move between two looks measures nought."""
+
 _WEIGHT = 0.3
 """Of the newest measurement in the running averages."""
 
@@ -117,7 +120,7 @@ class BatchBound:
         average = newest if not self.seconds_per_record else _mix(self.seconds_per_record, newest)
         # The slower of the two: a sudden slowdown counts in full, a sudden speed-up slowly.
         cost = max(newest, average)
-        fits = int(self.budget_s / cost) if cost > 0 else self.max_records
+        fits = int(self.budget_s / max(cost, _LEAST_COST_S))
         bound = max(1, min(self.max_records, fits, 2 * self.records))
         return replace(self, records=bound, seconds_per_record=average)
 

@@ -1,0 +1,217 @@
+"""The preflight: everything that would keep the scorer from working, found at once.
+
+Decides what is looked at and in which words it is told. Every check runs whatever the others
+found; one that cannot be made because of another's fault says so by saying nothing. ``score``
+makes the same checks before it joins.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stream_app.adapters.access_check import access_faults
+from stream_app.adapters.avro_parts import output_schema_faults, writer_schemas
+from stream_app.adapters.contract_file import load_contract
+from stream_app.adapters.kafka_admin import KafkaAdmin
+from stream_app.adapters.kafka_config import require_librdkafka
+from stream_app.adapters.kafka_topics import topic_configs
+from stream_app.adapters.model_repository import ModelRepository, resolve_version
+from stream_app.adapters.onnx_model import OnnxModel, load_model
+from stream_app.core.avro.gates import Rejection
+from stream_app.core.avro.resolve import resolve
+from stream_app.core.contract import Contract
+from stream_app.errors import ConfigError, ExitStatus, RetriableError, StreamAppError
+from stream_app.settings import Settings
+from stream_app.settings_rules import missing_for_scoring
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One answer.
+
+    Attributes:
+        check: What was looked at.
+        ok: Whether it is as it should be.
+        text: What was found; a fault's says the remedy too.
+        status: Of the process, when this is the worst of the faults.
+    """
+
+    check: str
+    ok: bool
+    text: str
+    status: ExitStatus = ExitStatus.CONFIG
+
+
+@dataclass(slots=True)
+class Preflight:
+    """All findings, and the model if it could be loaded, so that nobody loads it twice."""
+
+    settings: Settings
+    findings: list[Finding] = field(default_factory=list)
+    model: OnnxModel | None = None
+    _contract: Contract | None = None
+
+    @property
+    def faults(self) -> list[Finding]:
+        """What is not as it should be."""
+        return [finding for finding in self.findings if not finding.ok]
+
+    @property
+    def status(self) -> ExitStatus:
+        """``CONFIG`` if anything must be changed; ``UNAVAILABLE`` if waiting may be enough."""
+        statuses = {finding.status for finding in self.faults}
+        if not statuses:
+            return ExitStatus.OK
+        return ExitStatus.CONFIG if ExitStatus.CONFIG in statuses else ExitStatus.UNAVAILABLE
+
+    def run(self) -> "Preflight":
+        """Make every check."""
+        self._check("settings", self._settings)
+        self._check("client library", self._library)
+        self._check("model", self._model)
+        self._check("contract", self._schemas)
+        self._check("prediction schema", self._output_schema)
+        self._check("topics", self._topics)
+        self._check("access", self._access)
+        return self
+
+    def raise_config_faults(self) -> None:
+        """Stop for what waiting cannot mend.
+
+        Raises:
+            ConfigError: every such fault, one a line.
+        """
+        lines = [f"{f.check}: {f.text}" for f in self.faults if f.status is ExitStatus.CONFIG]
+        if lines:
+            raise ConfigError("\n".join(lines))
+
+    def _check(self, name: str, answers: Callable[[], Iterator[Finding]]) -> None:
+        try:
+            self.findings.extend(answers())
+        except RetriableError as exc:
+            self._fail(name, str(exc), ExitStatus.UNAVAILABLE)
+        except StreamAppError as exc:
+            # A check may find several faults, one a line.
+            for line in str(exc).split("\n"):
+                self._fail(name, line, exc.exit_status)
+
+    def _fail(self, name: str, text: str, status: ExitStatus) -> None:
+        self.findings.append(Finding(name, ok=False, text=text, status=status))
+
+    def _settings(self) -> Iterator[Finding]:
+        missing = missing_for_scoring(self.settings)
+        if missing:
+            raise ConfigError("\n".join(missing))
+        yield Finding("settings", ok=True, text="complete")
+
+    def _library(self) -> Iterator[Finding]:
+        yield Finding("client library", ok=True, text=f"librdkafka {require_librdkafka()}")
+
+    def _model(self) -> Iterator[Finding]:
+        settings = self.settings.model
+        if not settings.name:
+            return
+        version = resolve_version(settings.repository, settings.name, settings.version)
+        folder = Path(settings.repository) / settings.name / version
+        # By itself, so that a model with a flipped bit does not hide a contract's faults.
+        self._contract = load_contract(folder / "contract.toml")
+        files = ModelRepository(settings.repository).open(settings.name, version)
+        self.model = load_model(files, settings, (1, self.settings.batch.max_records))
+        yield Finding(
+            "model",
+            ok=True,
+            text=f"{settings.name} {version} ({self.model.content_hash}) on "
+            f"{self.model.execution_provider}; golden vectors as recorded",
+        )
+        for warning in self.model.warnings:
+            yield Finding("model", ok=True, text=f"warning: {warning}")
+
+    def _schemas(self) -> Iterator[Finding]:
+        if self._contract is None:
+            return
+        problems = []
+        for name, schema in writer_schemas(self.settings):
+            plan = schema if isinstance(schema, Rejection) else resolve(self._contract, schema)
+            if isinstance(plan, Rejection):
+                problems.append(f"{name}: {plan.fault.name}: {plan.detail}")
+            else:
+                yield Finding("contract", ok=True, text=f"reads {name}")
+                return
+        if problems:
+            raise ConfigError("\n".join(problems))
+        yield Finding("contract", ok=True, text="no event schema is known yet to compare with")
+
+    def _output_schema(self) -> Iterator[Finding]:
+        if self._contract is None:
+            return
+        faults = output_schema_faults(self.settings, self._contract)
+        if faults:
+            raise ConfigError("\n".join(faults))
+        yield Finding("prediction schema", ok=True, text="fits the contract")
+
+    def _topics(self) -> Iterator[Finding]:
+        settings = self.settings
+        if not settings.kafka.bootstrap_servers or not settings.input.topic:
+            return
+        admin = KafkaAdmin(settings.kafka)
+        outputs = [settings.predictions_topic, settings.dlq_topic]
+        found = admin.partition_counts()
+        yield Finding("brokers", ok=True, text=f"answer at {settings.kafka.bootstrap_servers}")
+        for topic in [settings.input.topic, *outputs]:
+            if topic in found:
+                yield Finding("topics", ok=True, text=f"{topic}: {found[topic]} partitions")
+            else:
+                self._fail(
+                    "topics",
+                    f"{topic} does not exist; create it: stream-app topics create",
+                    ExitStatus.UNAVAILABLE,
+                )
+        yield from self._same_counts(found, outputs)
+        yield from self._sizes(admin, [topic for topic in outputs if topic in found])
+
+    def _same_counts(self, found: dict[str, int], outputs: list[str]) -> Iterator[Finding]:
+        source = found.get(self.settings.input.topic)
+        for topic in outputs:
+            if source is not None and topic in found and found[topic] != source:
+                yield Finding(
+                    "topics",
+                    ok=True,
+                    text=f"warning: {topic} has {found[topic]} partitions, the input {source}: "
+                    "outcomes go by key, and a partition's order is not kept",
+                )
+
+    def _sizes(self, admin: KafkaAdmin, topics: list[str]) -> Iterator[Finding]:
+        """A record the broker refuses would abort its transaction for ever."""
+        limit = self.settings.output.max_record_bytes
+        try:
+            configs = topic_configs(admin, topics)
+        except StreamAppError as exc:
+            # It takes a right that a worker needs for nothing else.
+            text = f"not checked: max.message.bytes of the outputs ({exc})"
+            yield Finding("topics", ok=True, text=text)
+            return
+        for topic, config in configs.items():
+            accepted = int(config.get("max.message.bytes", limit))
+            if accepted < limit:
+                self._fail(
+                    "topics",
+                    f"{topic} accepts {accepted} bytes (max.message.bytes), but "
+                    f"output.max_record_bytes is {limit}; raise the one or lower the other",
+                    ExitStatus.CONFIG,
+                )
+
+    def _access(self) -> Iterator[Finding]:
+        settings = self.settings
+        if not settings.kafka.bootstrap_servers or not settings.input.topic:
+            return
+        if any(f.check in {"topics", "brokers"} and not f.ok for f in self.findings):
+            return
+        faults = access_faults(settings)
+        if faults:
+            raise ConfigError("\n".join(faults))
+        yield Finding("access", ok=True, text="reads, writes and transactions are allowed")
+
+
+def check(settings: Settings) -> Preflight:
+    """Make every check of these settings."""
+    return Preflight(settings).run()

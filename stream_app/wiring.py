@@ -1,0 +1,272 @@
+"""Where parts are put together, and the only place that knows all of them.
+
+Decides which adapter stands behind which port, from the settings, and in which order a worker
+starts: checks, slot, model, clients, group. Holds no logic of the path.
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+
+from stream_app import __version__, failpoints
+from stream_app.adapters.avro_parts import build_decoder, build_encoder
+from stream_app.adapters.clock import SystemClock
+from stream_app.adapters.http_server import HttpServer
+from stream_app.adapters.kafka_sink import AtLeastOnceSink, TransactionalSink
+from stream_app.adapters.kafka_source import KafkaSource
+from stream_app.adapters.onnx_model import OnnxModel
+from stream_app.adapters.prometheus_telemetry import PrometheusTelemetry
+from stream_app.adapters.signals import StopSignal
+from stream_app.adapters.slots import acquire_slot, default_instance
+from stream_app.adapters.start_policy import prepare_start
+from stream_app.adapters.supervisor import Supervisor
+from stream_app.adapters.watchdog import ThreadWatchdog
+from stream_app.adapters.worker_process import die_with_supervisor, worker_index
+from stream_app.core.batching import BatchBound, TransactionPolicy
+from stream_app.core.breaker import Breaker, BreakerLimits
+from stream_app.core.dead_letters import Origin
+from stream_app.core.metrics import MODEL_INFO, MODEL_LOAD_SECONDS
+from stream_app.errors import ConfigError, ExitStatus, RetriableError, UnavailableError
+from stream_app.health import WorkerHealth
+from stream_app.loop import Loop, LoopConfig
+from stream_app.ports import Clock, Sink, Telemetry, Watchdog
+from stream_app.preflight import check
+from stream_app.scorer import Scorer, ScorerConfig
+from stream_app.scoring import ScoringRules
+from stream_app.settings import Delivery, Settings
+from stream_app.settings_rules import require_for_scoring
+
+log = structlog.get_logger(__name__)
+
+_Answer = TypeVar("_Answer")
+
+_RETRY_FIRST_S = 0.2
+_RETRY_LAST_S = 5.0
+_POLL_SHARE = 0.1
+_TRANSACTION_SHARE = 0.2
+"""Of the max poll interval, and of the transaction time-out, that one micro-batch may take."""
+
+_DRAIN_SHARE = 0.6
+"""Of the grace period, for the last commit; the rest is for leaving the group."""
+
+
+def run_worker(settings: Settings) -> None:
+    """One worker: joins the group, scores until told to stop, drains.
+
+    Raises:
+        StreamAppError: why it ended otherwise; its ``exit_status`` is the process's.
+    """
+    require_for_scoring(settings)
+    failpoints.announce()
+    index = worker_index()
+    clock = SystemClock()
+    telemetry = PrometheusTelemetry(worker=index)
+    health = WorkerHealth(clock, 2 * settings.kafka.max_poll_interval_s, telemetry)
+    with ExitStack() as stack:
+        watchdog = stack.enter_context(ThreadWatchdog())
+        grace_s = settings.worker.grace_period_s
+        stop = stack.enter_context(StopSignal(lambda: watchdog.expire_at(clock.now_s() + grace_s)))
+        die_with_supervisor()
+        if index is None and settings.http.enabled:
+            server = stack.enter_context(
+                HttpServer(settings.http.host, settings.http.port, health, telemetry.render)
+            )
+            log.info("http", host=settings.http.host, port=server.port)
+        model = _ready_model(settings, clock, telemetry)
+        health.model_warm = True
+        slot = stack.enter_context(
+            acquire_slot(settings.worker.state_dir, settings.kafka.group, settings.worker.instance)
+        )
+        keep_ticking = _Ticker(clock, watchdog, health)
+        scorer = _wait_for(
+            lambda: build_scorer(settings, model, clock, telemetry), settings, stop, keep_ticking
+        )
+        _wait_for(lambda: prepare_start(settings), settings, stop, keep_ticking)
+        if scorer is None:
+            return
+        build_loop(
+            settings, scorer, model, slot.transactional_id, clock, telemetry, watchdog, health
+        ).run(stop)
+    log.info("stopped")
+
+
+def run_supervisor(settings: Settings, workers: int, arguments: list[str]) -> ExitStatus:
+    """Many workers; returns when all have ended.
+
+    Each makes the preflight's checks for itself, since it may be started again much later.
+
+    Args:
+        settings: As the workers will read them.
+        workers: How many processes.
+        arguments: Of ``stream-app`` for one worker.
+    """
+    require_for_scoring(settings)
+    clock = SystemClock()
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="stream-app-metrics-"))
+        telemetry = PrometheusTelemetry(workers_dir=Path(folder))
+        supervisor = Supervisor(
+            [sys.executable, "-m", "stream_app", *arguments],
+            workers,
+            settings.worker.grace_period_s,
+            telemetry,
+            clock,
+            tick_limit_s=2 * settings.kafka.max_poll_interval_s,
+        )
+        if settings.http.enabled:
+            server = stack.enter_context(
+                HttpServer(
+                    settings.http.host, settings.http.port, supervisor.health, telemetry.render
+                )
+            )
+            log.info("http", host=settings.http.host, port=server.port)
+        return supervisor.run()
+
+
+def build_scorer(
+    settings: Settings, model: OnnxModel, clock: Clock, telemetry: Telemetry
+) -> Scorer:
+    """The scorer with its decoder and encoder.
+
+    Raises:
+        ConfigError: the prediction schema does not fit the contract, or is not registered.
+        RetriableError: the registry does not answer.
+    """
+    contract = model.contract
+    origin = Origin(
+        topic=settings.dlq_topic,
+        group=settings.kafka.group,
+        app_version=__version__,
+        instance=settings.worker.instance or default_instance(),
+        model_name=model.name,
+        model_version=model.version,
+        max_record_bytes=settings.output.max_record_bytes,
+    )
+    limits = settings.dead_letters
+    config = ScorerConfig(
+        predictions_topic=settings.predictions_topic,
+        origin=origin,
+        rules=ScoringRules(
+            bisect_limit=limits.bisect_limit,
+            on_non_finite_output=contract.on_non_finite_output,
+            bound_outputs=tuple(sorted({binding.output for binding in contract.outputs})),
+        ),
+        timestamp=settings.output.timestamp,
+        on_bad_record=limits.on_bad_record,
+    )
+    return Scorer(
+        config,
+        build_decoder(settings, contract, clock, telemetry),
+        model,
+        build_encoder(settings, contract, model),
+        Breaker(BreakerLimits(limits.breaker_share, limits.breaker_records, limits.breaker_run)),
+        clock,
+        telemetry,
+    )
+
+
+def build_loop(
+    settings: Settings,
+    scorer: Scorer,
+    model: OnnxModel,
+    transactional_id: str,
+    clock: Clock,
+    telemetry: Telemetry,
+    watchdog: Watchdog,
+    health: WorkerHealth,
+) -> Loop:
+    """The loop with its two Kafka edges."""
+    kafka, batch = settings.kafka, settings.batch
+    source = KafkaSource(settings, clock, telemetry)
+    exactly_once = settings.delivery is Delivery.EXACTLY_ONCE
+    sink: Sink
+    if exactly_once:
+        sink = TransactionalSink(settings, transactional_id, clock, telemetry, watchdog)
+    else:
+        sink = AtLeastOnceSink(
+            settings, transactional_id, clock, telemetry, watchdog, source.commit
+        )
+    budget_s = _POLL_SHARE * kafka.max_poll_interval_s
+    if exactly_once:
+        budget_s = min(budget_s, _TRANSACTION_SHARE * kafka.transaction_timeout_s)
+    config = LoopConfig(
+        policy=TransactionPolicy(batch.transaction_time_s, batch.transaction_records),
+        batch=BatchBound.starting(batch.max_records, budget_s, model.seconds_per_row),
+        commit_budget_s=min(kafka.transaction_timeout_s, 0.2 * kafka.max_poll_interval_s),
+        drain_budget_s=_DRAIN_SHARE * settings.worker.grace_period_s,
+    )
+    return Loop(config, source, sink, scorer, clock, telemetry, watchdog, health)
+
+
+class _Ticker:
+    """Says that the process is alive while it waits for the world before the loop runs."""
+
+    def __init__(self, clock: Clock, watchdog: Watchdog, health: WorkerHealth) -> None:
+        self._clock = clock
+        self._watchdog = watchdog
+        self._health = health
+
+    def __call__(self) -> None:
+        self._watchdog.tick()
+        self._health.tick(self._clock.now_s())
+
+
+def _wait_for(
+    action: Callable[[], _Answer],
+    settings: Settings,
+    stop: Callable[[], bool],
+    keep_ticking: Callable[[], None],
+) -> _Answer | None:
+    """Do it, again and again while a server is away; ``None`` when told to stop meanwhile."""
+    deadline_s = time.monotonic() + settings.start.wait_s
+    pause_s = _RETRY_FIRST_S
+    while not stop():
+        keep_ticking()
+        try:
+            return action()
+        except (UnavailableError, RetriableError) as exc:
+            if time.monotonic() + pause_s > deadline_s:
+                message = f"{exc}\nwaited for start.wait_s = {settings.start.wait_s:g} s"
+                raise UnavailableError(message) from exc
+            log.warning("waiting", reason=str(exc), retry_in_s=pause_s)
+        time.sleep(pause_s)
+        pause_s = min(_RETRY_LAST_S, 2 * pause_s)
+    return None
+
+
+def _ready_model(settings: Settings, clock: Clock, telemetry: Telemetry) -> OnnxModel:
+    """The model, after all checks; servers that are away are waited for later.
+
+    Raises:
+        ConfigError: everything that must be changed first.
+    """
+    started_s = clock.now_s()
+    preflight = check(settings)
+    preflight.raise_config_faults()
+    for finding in preflight.faults:
+        log.warning("preflight", check=finding.check, fault=finding.text)
+    model = preflight.model
+    if model is None:
+        raise ConfigError("the model was not loaded; `stream-app check` says why")
+    for warning in model.warnings:
+        log.warning("model_warning", warning=warning)
+    took_s = clock.now_s() - started_s
+    telemetry.gauge(MODEL_LOAD_SECONDS, took_s)
+    telemetry.gauge(
+        MODEL_INFO, 1, model.name, model.version, model.content_hash, model.execution_provider
+    )
+    log.info(
+        "model_ready",
+        name=model.name,
+        version=model.version,
+        hash=model.content_hash,
+        provider=model.execution_provider,
+        seconds=round(took_s, 3),
+    )
+    return model

@@ -1,0 +1,210 @@
+"""Laws of the loop, on a scripted cluster: whatever happens, each position has one outcome."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream_app.adapters.prometheus_telemetry import NullTelemetry
+from stream_app.adapters.watchdog import NullWatchdog
+from stream_app.core.batching import BatchBound, TransactionPolicy
+from stream_app.errors import FatalError
+from stream_app.health import WorkerHealth
+from stream_app.loop import Loop, LoopConfig
+from tests.fakes import Echo, FakeClock, FakeCluster, FakeSink, FakeSource, Step
+
+ALL = (0, 1, 2)
+TURNS = 3_000
+
+
+@dataclass
+class Bench:
+    """A loop on a scripted cluster."""
+
+    cluster: FakeCluster
+    source: FakeSource
+    sink: FakeSink
+    echo: Echo
+    loop: Loop
+    turns: int = 0
+
+    def run(self) -> None:
+        """Turn until all is committed, and at most ``TURNS`` times."""
+        self.loop.run(self._enough)
+
+    def _enough(self) -> bool:
+        self.turns += 1
+        return self.cluster.drained or self.turns > TURNS
+
+
+def bench(
+    script: Sequence[Step | None],
+    faults: Sequence[str] = (),
+    troubles: Sequence[bool] = (),
+    *,
+    told_in_the_end: bool = False,
+) -> Bench:
+    """A loop on three partitions of 40 records each.
+
+    Args:
+        script: Of the group.
+        faults: Of the sink, one a call.
+        troubles: Of the processor, one a batch.
+        told_in_the_end: After the script, the member learns that it lost all and gets all.
+    """
+    cluster = FakeCluster(dict.fromkeys(ALL, 40))
+    clock = FakeClock(step_s=0.002)
+    source = FakeSource(cluster, _then_ours(script) if told_in_the_end else iter(script), clock)
+    sink = FakeSink(cluster, iter(faults))
+    echo = Echo(iter(troubles))
+    loop = Loop(
+        LoopConfig(TransactionPolicy(0.05, 30), BatchBound.starting(7, 1.0), 1.0, 1.0),
+        source,
+        sink,
+        echo,
+        clock,
+        NullTelemetry(),
+        NullWatchdog(),
+        WorkerHealth(clock, 60.0, NullTelemetry()),
+    )
+    return Bench(cluster, source, sink, echo, loop)
+
+
+def _then_ours(script: Sequence[Step | None]) -> Iterator[Step | None]:
+    yield from script
+    yield Step("lost", ALL)
+    yield Step("assign", ALL)
+
+
+def test_each_position_has_one_outcome_in_a_quiet_world() -> None:
+    quiet = bench([Step("assign", ALL)])
+    quiet.run()
+    assert quiet.cluster.repeated_or_lost() == []
+    assert quiet.echo.committed_records == 120
+    assert quiet.source.closed
+    assert quiet.sink.closed
+
+
+def test_a_unit_holds_several_batches() -> None:
+    quiet = bench([Step("assign", ALL)])
+    quiet.run()
+    assert quiet.sink.committed < 120 / 7
+
+
+def test_a_revoked_partition_is_committed_before_it_goes() -> None:
+    case = bench(
+        [Step("assign", ALL), None, Step("revoke", (0, 1, 2), others=5)], told_in_the_end=True
+    )
+    case.run()
+    assert case.cluster.repeated_or_lost() == []
+    assert case.sink.aborted == 0
+
+
+def test_a_lost_partition_is_undone_never_committed() -> None:
+    case = bench([Step("assign", ALL), None, Step("lost", ALL, others=5)], told_in_the_end=True)
+    case.run()
+    assert case.cluster.repeated_or_lost() == []
+    assert case.sink.aborted == 1
+
+
+def test_a_zombie_commits_nothing() -> None:
+    case = bench(
+        [Step("assign", ALL), None, Step("zombie", (0,), others=9), None, None],
+        told_in_the_end=True,
+    )
+    case.run()
+    assert case.cluster.repeated_or_lost() == []
+    assert case.sink.aborted >= 1
+
+
+def test_a_member_without_id_commits_nothing() -> None:
+    case = bench(
+        [Step("assign", ALL), None, Step("expelled"), None, None, None], told_in_the_end=True
+    )
+    case.run()
+    assert case.cluster.repeated_or_lost() == []
+    assert case.sink.aborted >= 1
+
+
+def test_an_unclear_commit_that_went_in_is_not_repeated() -> None:
+    case = bench([Step("assign", ALL)], faults=["fenced-after"] * 9)
+    case.run()
+    assert case.cluster.repeated_or_lost() == []
+    assert case.sink.rebuilds >= 1
+
+
+def test_a_batch_that_the_world_hinders_comes_again() -> None:
+    case = bench([Step("assign", ALL)], troubles=[False, True, False, True, True])
+    case.run()
+    assert case.cluster.repeated_or_lost() == []
+    assert case.sink.aborted == 0
+
+
+def test_a_rewind_that_fails_is_tried_again_and_nothing_counts_meanwhile() -> None:
+    case = bench([Step("assign", ALL)], faults=["", "abort"])
+    case.source.rewind_failures = 3
+    case.run()
+    assert case.cluster.repeated_or_lost() == []
+    assert case.source.rewind_failures == 0
+
+
+def test_a_refused_output_becomes_a_dead_letter_in_the_same_unit() -> None:
+    case = bench([Step("assign", ALL)])
+    case.sink.refuse = {(0, 3), (2, 39)}
+    case.run()
+    assert sorted(case.sink.letters) == [(0, 3), (2, 39)]
+    assert sorted(case.cluster.outcomes) == [(p, o) for p in ALL for o in range(40)]
+
+
+def test_records_wait_for_a_state_that_is_not_restored() -> None:
+    case = bench([Step("assign", ALL)])
+    case.echo.not_yet_restored = 3
+    case.run()
+    assert case.cluster.repeated_or_lost() == []
+    assert set(case.echo.restored) == set(ALL)
+
+
+def test_aborts_without_end_for_a_reason_that_does_not_heal_end_the_loop() -> None:
+    case = bench([Step("assign", ALL)])
+    case.sink.denied = True
+    with pytest.raises(FatalError, match="5 times in a row"):
+        case.run()
+    assert case.cluster.outcomes == []
+
+
+STEPS = st.builds(
+    Step,
+    kind=st.sampled_from(["assign", "revoke", "lost", "zombie", "expelled"]),
+    partitions=st.sets(st.sampled_from(ALL), min_size=1).map(lambda s: tuple(sorted(s))),
+    others=st.integers(0, 12),
+    mid_fetch=st.booleans(),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    script=st.lists(st.one_of(st.none(), STEPS), max_size=25),
+    faults=st.lists(st.sampled_from(["", "", "", "abort", "fenced", "fenced-after"]), max_size=30),
+    troubles=st.lists(st.booleans(), max_size=10),
+    rewind_failures=st.integers(0, 3),
+)
+def test_each_position_has_one_outcome_whatever_happens(
+    script: list[Step | None], faults: list[str], troubles: list[bool], rewind_failures: int
+) -> None:
+    case = bench(script, faults, troubles, told_in_the_end=True)
+    case.source.rewind_failures = rewind_failures
+    case.run()
+    assert case.cluster.drained, "the loop stopped making progress"
+    assert case.cluster.repeated_or_lost() == []
+    assert case.echo.committed_records <= 120
+
+
+def test_the_law_can_fail() -> None:
+    case = bench([Step("assign", ALL)])
+    case.run()
+    case.cluster.outcomes.append((0, 7))
+    assert case.cluster.repeated_or_lost() != []
+    case.cluster.outcomes = case.cluster.outcomes[1:-1]
+    assert case.cluster.repeated_or_lost() != []
