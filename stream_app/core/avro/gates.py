@@ -65,7 +65,8 @@ def admit(text: str, references: tuple[str, ...] = ()) -> Schema | Rejection:
         text: A schema as JSON.
         references: Schemas whose names ``text`` uses, each after those that it uses itself.
     """
-    size = sum(len(part.encode()) for part in (*references, text))
+    # JSON can carry half a surrogate pair, which UTF-8 cannot.
+    size = sum(len(part.encode(errors="surrogatepass")) for part in (*references, text))
     if size > MAX_TEXT_BYTES:
         return _limit(f"{size} bytes long, at most {MAX_TEXT_BYTES} are allowed")
     try:
