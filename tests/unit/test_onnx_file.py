@@ -141,6 +141,13 @@ def test_external_data_is_found_wherever_a_tensor_can_be(place: str) -> None:
     assert read_onnx(made.SerializeToString()).external_tensors == ["bad"]
 
 
+def test_a_pointer_counts_without_the_flag_that_goes_with_it() -> None:
+    made = onnx.ModelProto.FromString(linear())
+    made.graph.initializer.append(external("bad"))
+    made.graph.initializer[-1].ClearField("data_location")
+    assert read_onnx(made.SerializeToString()).external_tensors == ["bad"]
+
+
 def field(number: int, content: bytes) -> bytes:
     return varint(number << 3 | 2) + varint(len(content)) + content
 
