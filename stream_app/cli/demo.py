@@ -1,0 +1,96 @@
+"""``stream-app demo``: the whole job on a small cluster, shown and judged."""
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stream_app.adapters.logs import configure_logging
+from stream_app.demo.answer import print_answer
+from stream_app.demo.interrupts import InterruptedDemoError
+from stream_app.demo.options import DemoOptions, KafkaKind
+from stream_app.demo.run import run_demo
+from stream_app.demo.screen import open_console
+from stream_app.errors import ExitStatus, UsageError
+
+app = typer.Typer()
+
+
+@app.command(
+    epilog="Example: [bold]stream-app demo[/bold], then [bold]stream-app demo --kafka real[/bold] "
+    "(it needs the extra local-kafka), then [bold]stream-app demo --bootstrap "
+    "localhost:9092[/bold]."
+)
+def demo(
+    kafka: Annotated[
+        KafkaKind,
+        typer.Option(
+            help="mock: inside this process, at least once. real: an Apache Kafka started for this "
+            "run, exactly once, and a worker is killed."
+        ),
+    ] = KafkaKind.MOCK,
+    bootstrap: Annotated[
+        str,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="A cluster of your own instead; topics and group get names of their own and are "
+            "removed at the end. How to log in is taken from STREAM_APP_KAFKA__... variables.",
+            show_default=False,
+        ),
+    ] = "",
+    events: Annotated[
+        int | None,
+        typer.Option(help="How many; by default what suits the cluster.", show_default=False),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, max=16, help="Scorer processes.")] = 2,
+    kill: Annotated[
+        bool | None,
+        typer.Option(
+            "--kill/--no-kill",
+            help="Kill a worker half-way. Default: only with --kafka real.",
+            show_default=False,
+        ),
+    ] = None,
+    summary: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the summary as JSON.", show_default=False),
+    ] = None,
+    keep: Annotated[
+        bool,
+        typer.Option("--keep", help="Leave topics (with --bootstrap), settings file and logs."),
+    ] = False,
+) -> None:
+    """Show the whole job: events in, predictions and dead letters out, nothing lost or repeated.
+
+    Two workers of one consumer group score car-loan applications, some of them malformed on
+    purpose. At the end all topics are read again to count what was lost or repeated. Exit status:
+    0 nothing was, 65 something was, 75 nothing moved any more.
+    """
+    options = DemoOptions.of(kafka, bootstrap, events, workers, kill=kill, keep=keep)
+    if summary is not None:
+        _require_writable(summary)
+    # What matters is on the screen; a client's grumbling about a killed broker is not.
+    configure_logging("error", "auto")
+    console = open_console()
+    try:
+        result = run_demo(options, console)
+    except InterruptedDemoError as exc:
+        console.print(f"{exc}; nothing is left behind")
+        raise typer.Exit(128 + exc.number) from exc
+    print_answer(console, result)
+    if summary is not None:
+        summary.write_text(json.dumps(result.to_json(), indent=2) + "\n", encoding="utf-8")
+    raise typer.Exit(ExitStatus.OK if result.ok else ExitStatus.DATA)
+
+
+def _require_writable(path: Path) -> None:
+    """Find out before the run, not after it; leaves what is there as it is.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    place = path if path.exists() else path.absolute().parent
+    if path.is_dir() or not os.access(place, os.W_OK):
+        raise UsageError(f"--summary {path}: cannot be written; give the path of a file")

@@ -1,0 +1,143 @@
+"""The cluster that the demo runs on: the mock, a real one of its own, or yours.
+
+Decides how each comes up, gets its topics and is left. After it nothing remains of the first two,
+and of this run's topics on the third, unless asked.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from stream_app.adapters.demo_clients import delete_traces
+from stream_app.adapters.kafka_admin import KafkaAdmin
+from stream_app.adapters.kafka_topics import create_topics
+from stream_app.adapters.local_kafka import LocalKafka, MockCluster
+from stream_app.adapters.local_kafka.pins import KAFKA_VERSION
+from stream_app.adapters.topic_plan import PlanOptions, plan_topics
+from stream_app.demo.options import PARTITIONS, DemoOptions, KafkaKind
+from stream_app.errors import StreamAppError, UnavailableError
+from stream_app.settings import Settings
+from stream_app.verify import Isolation
+
+Say = Callable[[str], None]
+
+_KEPT_FOR_EVER_MS: Final = -1
+"""Records carry the time of their event, which may be years ago."""
+
+_ROLES: Final = frozenset({"input", "predictions", "dlq"})
+_VISIBLE_WITHIN_S: Final = 10.0
+_LOOK_EVERY_S: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A cluster that answers.
+
+    Attributes:
+        title: What it is, for a person.
+        version: Of the brokers, where it is known.
+        caution: What it is not, for a person; may be empty.
+        bootstrap_servers: Its address.
+        make_topics: Makes this run's topics, of the settings given.
+        isolation: How a verdict can be reached on it.
+    """
+
+    title: str
+    version: str
+    caution: str
+    bootstrap_servers: str
+    make_topics: Callable[[Settings], None]
+    isolation: Isolation = Isolation.READ_COMMITTED
+
+
+@contextlib.contextmanager
+def open_cluster(options: DemoOptions, say: Say) -> Iterator[Cluster]:
+    """Have the cluster of these options until the block ends.
+
+    Raises:
+        StreamAppError: it cannot be had.
+    """
+    match options.kafka:
+        case KafkaKind.MOCK:
+            with MockCluster() as mock:
+                yield _mock(mock)
+        case KafkaKind.REAL:
+            with LocalKafka(progress=say) as kafka:
+                yield Cluster(
+                    title=f"Apache Kafka {KAFKA_VERSION}, one broker, started for this run",
+                    version=KAFKA_VERSION,
+                    caution="",
+                    bootstrap_servers=kafka.bootstrap_servers,
+                    make_topics=_make_topics,
+                )
+        case KafkaKind.OWN:
+            yield from _own(options, say)
+
+
+def _mock(mock: MockCluster) -> Cluster:
+    def make_topics(settings: Settings) -> None:
+        for topic in _topics(settings):
+            mock.create_topic(topic)
+
+    return Cluster(
+        title="librdkafka's mock cluster, inside this process",
+        version="mock",
+        caution="The mock has no transactions, so this run delivers at least once; "
+        "--kafka real shows exactly once.",
+        bootstrap_servers=mock.bootstrap_servers,
+        make_topics=make_topics,
+        isolation=Isolation.READ_UNCOMMITTED,
+    )
+
+
+def _own(options: DemoOptions, say: Say) -> Iterator[Cluster]:
+    made: list[Settings] = []
+
+    def make_topics(settings: Settings) -> None:
+        made.append(settings)
+        _make_topics(settings)
+
+    try:
+        yield Cluster(
+            title=f"the cluster at {options.bootstrap_servers}",
+            version="own",
+            caution="",
+            bootstrap_servers=options.bootstrap_servers,
+            make_topics=make_topics,
+        )
+    finally:
+        for settings in made:
+            if options.keep:
+                say(f"left on the cluster: topics {', '.join(_topics(settings))}")
+            else:
+                _remove(settings, say)
+
+
+def _topics(settings: Settings) -> tuple[str, ...]:
+    return settings.input.topic, settings.predictions_topic, settings.dlq_topic
+
+
+def _make_topics(settings: Settings) -> None:
+    admin = KafkaAdmin(settings.kafka)
+    options = PlanOptions(partitions=PARTITIONS, retention_ms=_KEPT_FOR_EVER_MS, with_input=True)
+    create_topics(admin, [p for p in plan_topics(settings, options) if p.role in _ROLES])
+    deadline_s = time.monotonic() + _VISIBLE_WITHIN_S
+    wanted = dict.fromkeys(_topics(settings), PARTITIONS)
+    while not wanted.items() <= admin.partition_counts().items():
+        if time.monotonic() > deadline_s:
+            raise UnavailableError(
+                f"the topics {', '.join(wanted)} were made, and the cluster does not show them "
+                f"within {_VISIBLE_WITHIN_S:g} s; look at its controllers"
+            )
+        time.sleep(_LOOK_EVERY_S)
+
+
+def _remove(settings: Settings, say: Say) -> None:
+    try:
+        left = delete_traces(settings)
+    except StreamAppError as exc:
+        left = [str(exc)]
+    for reason in left:
+        say(f"left on the cluster: {reason}")

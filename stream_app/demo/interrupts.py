@@ -1,0 +1,56 @@
+"""Ctrl-C and SIGTERM turned into one exception, so that everything is put away once, and whole.
+
+Decides that only the first signal interrupts: the putting away that follows is not interrupted
+again, but told that somebody is in a hurry.
+"""
+
+import signal
+from types import FrameType
+from typing import Self
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class InterruptedDemoError(BaseException):
+    """Somebody ended the demo; no ``Exception``, so that nothing on the way mistakes it for one.
+
+    Attributes:
+        number: Of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"ended by {signal.Signals(number).name}")
+        self.number = number
+
+
+class Interrupts:
+    """A context manager for the main thread; puts the old handlers back.
+
+    Attributes:
+        count: Signals so far; from the second on, waiting politely is over.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._closing = False
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> Self:
+        for number in _SIGNALS:
+            self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]  # what signal() returned
+
+    def closing(self) -> None:
+        """From now on signals are counted and interrupt nothing."""
+        self._closing = True
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        self.count += 1
+        if not self._closing:
+            self._closing = True
+            raise InterruptedDemoError(number)
