@@ -9,6 +9,7 @@ from stream_app.adapters.registry import Registry
 from stream_app.adapters.registry_subjects import ensure_subject, value_subject
 from stream_app.core.avro.canonical import fingerprint
 from stream_app.core.avro.framing import confluent_prefix, single_object_prefix
+from stream_app.core.avro.gates import Rejection, admit
 from stream_app.errors import ConfigError, RetriableError, UnavailableError
 from stream_app.settings import Framing, Settings
 
@@ -36,7 +37,7 @@ def value_prefix(
     if register:
         return confluent_prefix(ensure_subject(registry, subject, schema.text, register=True))
     try:
-        found = registry.id_in_subject(subject, schema.text)
+        found = _registered_id(registry, subject, schema)
     except RetriableError as exc:
         raise UnavailableError(str(exc)) from exc
     if found is None:
@@ -45,3 +46,17 @@ def value_prefix(
             "--register to make it one, or use --framing single-object, which needs no registry"
         )
     return confluent_prefix(found)
+
+
+def _registered_id(registry: Registry, subject: str, schema: EventSchema) -> int | None:
+    found = registry.id_in_subject(subject, schema.text)
+    if found is not None:
+        return found
+    # Other words in the documentation make another schema to a registry, and the same bytes.
+    latest = registry.latest(subject)
+    if latest is None:
+        return None
+    tree = admit(latest.text, latest.references)
+    if isinstance(tree, Rejection) or fingerprint(tree) != fingerprint(schema.record):
+        return None
+    return registry.id_in_subject(subject, latest.text)

@@ -19,7 +19,7 @@ import fastavro
 from stream_app.adapters.record_values import row_converter
 from stream_app.adapters.scalar_values import ValueMisfitError
 from stream_app.core.avro.canonical import canonical_form
-from stream_app.core.avro.parser import SchemaError, parse
+from stream_app.core.avro.gates import Rejection, admit
 from stream_app.core.avro.schema import Record, describe
 from stream_app.errors import ConfigError, DataError, UsageError
 
@@ -62,17 +62,14 @@ class EventSchema:
     """The schema of a file's events.
 
     Attributes:
+        text: As it was found, for a registry.
         document: As JSON gives it, for those who write Avro.
         record: The same as a tree.
     """
 
+    text: str
     document: Any
     record: Record
-
-    @property
-    def text(self) -> str:
-        """The schema as a registry wants it."""
-        return json.dumps(self.document)
 
 
 class EventFile:
@@ -110,8 +107,12 @@ class EventFile:
         """How much of the file was read, from 0 to 1."""
         return min(1.0, self._file.tell() / self._size)
 
-    def __iter__(self) -> Iterator[FileEvent]:
-        """The events.
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        """The events' fields; errors as in ``rows``."""
+        return (row.fields for row in self.rows())
+
+    def rows(self) -> Iterator[FileEvent]:
+        """The events with their bytes.
 
         Raises:
             DataError: a row that does not fit the schema, by its number and field.
@@ -154,8 +155,9 @@ class EventFile:
 
     def _csv_rows(self) -> Iterator[Mapping[str, str]]:
         csv.field_size_limit(_CSV_FIELD_LIMIT_BYTES)
-        text = io.TextIOWrapper(self._file, encoding="utf-8-sig", newline="")
-        rows = csv.DictReader(text, strict=True, restkey="(columns beyond the header)")
+        # The first line may begin with a byte order mark, as spreadsheets write it.
+        lines = (line.decode("utf-8" if n else "utf-8-sig") for n, line in enumerate(self._file))
+        rows = csv.DictReader(lines, strict=True, restkey="(columns beyond the header)")
         while True:
             try:
                 row = next(rows)
@@ -201,7 +203,7 @@ class EventFile:
             raise UsageError(
                 f"{self._path}: an Avro container brings its own schema; leave --schema out"
             )
-        return event_schema(json.loads(self._blocks.metadata["avro.schema"]), str(self._path))
+        return event_schema(self._blocks.metadata["avro.schema"], str(self._path))
 
 
 def _encode(event: Any, parsed: Any) -> bytes:
@@ -261,24 +263,21 @@ def read_schema_file(path: Path) -> EventSchema:
         ConfigError: it cannot be read, or is no Avro schema of a record.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as exc:
-        raise ConfigError(f"{path}: cannot be read ({exc.strerror})") from exc
-    except ValueError as exc:
-        raise ConfigError(f"{path}: expected an Avro schema in JSON: {exc}") from exc
-    return event_schema(document, str(path))
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"{path}: cannot be read ({exc}); give an Avro schema") from exc
+    return event_schema(text, str(path))
 
 
-def event_schema(document: Any, origin: str) -> EventSchema:
+def event_schema(text: str, origin: str) -> EventSchema:
     """Check that a schema is one of a record.
 
     Raises:
         ConfigError: it is not; the message begins with ``origin``.
     """
-    try:
-        tree = parse(document)
-    except SchemaError as exc:
-        raise ConfigError(f"{origin}: not an Avro schema: {exc}") from exc
+    tree = admit(text)
+    if isinstance(tree, Rejection):
+        raise ConfigError(f"{origin}: not a usable Avro schema: {tree.detail}")
     if not isinstance(tree, Record):
         raise ConfigError(f"{origin}: expected a record, found {describe(tree)}")
-    return EventSchema(document, tree)
+    return EventSchema(text, json.loads(text), tree)

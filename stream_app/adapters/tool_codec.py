@@ -4,22 +4,17 @@ Decides where schemas are looked for: the registry, or the schema folder and our
 unknown schema is told at once; nothing is waited for.
 """
 
-import json
-from pathlib import Path
-
 from stream_app.adapters.avro_codec import AvroCodec
+from stream_app.adapters.avro_parts import prediction_schema
 from stream_app.adapters.clock import SystemClock
 from stream_app.adapters.prometheus_telemetry import NullTelemetry
 from stream_app.adapters.registry import Registry
 from stream_app.adapters.schema_stores import FolderSchemaStore, RegistrySchemaStore
 from stream_app.core.avro.canonical import fingerprint
 from stream_app.core.avro.framing import SchemaKey
-from stream_app.core.avro.gates import Rejection
-from stream_app.core.avro.parser import SchemaError, parse
+from stream_app.core.avro.gates import Rejection, admit
 from stream_app.core.avro.store import SchemaStore, WriterSchema
 from stream_app.core.faults import Fault
-from stream_app.errors import ConfigError
-from stream_app.resources import schema_path
 from stream_app.settings import Framing, Settings
 
 
@@ -44,20 +39,22 @@ def _store(settings: Settings, framing: Framing) -> SchemaStore:
         registry = Registry(settings.registry, NullTelemetry())
         return RegistrySchemaStore(registry, SystemClock(), unknown_retry_s=0.0)
     folder = settings.input.schema_dir
-    own = [schema_path("prediction")]
-    if settings.output.prediction_schema is not None:
-        own.append(settings.output.prediction_schema)
     return _KnownSchemas(
-        own, None if folder is None else FolderSchemaStore(folder, SystemClock(), unknown_retry_s=0)
+        [prediction_schema(settings)],
+        None if folder is None else FolderSchemaStore(folder, SystemClock(), unknown_retry_s=0),
     )
 
 
 class _KnownSchemas:
-    """Schemas of single files, and behind them those of a folder."""
+    """Single schemas, and behind them those of a folder."""
 
-    def __init__(self, files: list[Path], folder: SchemaStore | None) -> None:
+    def __init__(self, texts: list[str], folder: SchemaStore | None) -> None:
         self._folder = folder
-        self._schemas = dict(_load(path) for path in files)
+        self._schemas = {
+            fingerprint(schema): WriterSchema(text)
+            for text in texts
+            if not isinstance(schema := admit(text), Rejection)
+        }
 
     def get(self, key: SchemaKey) -> WriterSchema | Rejection:
         """See ``SchemaStore``."""
@@ -70,11 +67,3 @@ class _KnownSchemas:
             Fault.UNKNOWN_SCHEMA,
             f"no schema is known as {shown}; put its .avsc into a folder and set input.schema_dir",
         )
-
-
-def _load(path: Path) -> tuple[bytes, WriterSchema]:
-    try:
-        text = path.read_text(encoding="utf-8")
-        return fingerprint(parse(json.loads(text))), WriterSchema(text)
-    except (OSError, ValueError, SchemaError) as exc:
-        raise ConfigError(f"{path}: expected an Avro schema: {exc}") from exc

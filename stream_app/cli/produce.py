@@ -181,7 +181,7 @@ class _Plan:
     def outgoing(self, events: EventFile) -> Iterator[OutgoingEvent]:
         time_of = timestamp_ms(events.schema.record, self.time_field)
         choose = self.partitioning.chooser(self.partitions)
-        for number, event in enumerate(events):
+        for number, event in enumerate(events.rows()):
             if number == self.limit:
                 return
             at_ms = time_of(event.fields)

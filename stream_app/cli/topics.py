@@ -1,12 +1,14 @@
 """``stream-app topics``: make the topics that the job needs, and leave those that are there."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from stream_app.adapters.kafka_admin import KafkaAdmin
 from stream_app.adapters.kafka_topics import TopicState, create_topics, describe_topics
+from stream_app.adapters.schema_registration import Registration, register_schemas
 from stream_app.adapters.topic_plan import PlanOptions, TopicPlan, plan_topics
 from stream_app.cli.options import (
     ConfigOption,
@@ -58,6 +60,7 @@ def create(
     partitions: Annotated[
         int | None,
         typer.Option(
+            metavar="N",
             min=1,
             help="Partitions of input, predictions and dead letters. Default: the input's, or "
             f"{_DEFAULT_PARTITIONS} when it is made now.",
@@ -65,11 +68,12 @@ def create(
         ),
     ] = None,
     replication_factor: Annotated[
-        int, typer.Option(min=0, help="Replicas; 0 lets the cluster decide.")
+        int, typer.Option(metavar="N", min=0, help="Replicas; 0 lets the cluster decide.")
     ] = 0,
     retention_ms: Annotated[
         int | None,
         typer.Option(
+            metavar="MS",
             min=1,
             help="How long records are kept, by their own time. Default: as the cluster says.",
             show_default=False,
@@ -89,14 +93,22 @@ def create(
             help="Make the input topic too. For trials: elsewhere it belongs to those who write.",
         ),
     ] = False,
-    register_schemas: Annotated[
+    register_schemas_too: Annotated[
         bool,
         typer.Option(
             "--register-schemas",
-            help="Register the prediction schema (and, with --with-input and --event-schema, the "
-            "event schema) in the schema registry; refused if not BACKWARD compatible.",
+            help="Register the prediction schema, and --event-schema if given, in the schema "
+            "registry (framing confluent); refused if not BACKWARD compatible.",
         ),
     ] = False,
+    event_schema: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="AVSC",
+            help="The events' schema, to register for the input topic. For trials.",
+            show_default=False,
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be done.")
     ] = False,
@@ -121,7 +133,18 @@ def create(
         with_input=with_input,
     )
     outcomes = carry_out(admin, plan_topics(settings, options), dry_run=dry_run)
-    _report(outcomes, as_json=as_json)
+    registrations = (
+        register_schemas(settings, event_schema, dry_run=dry_run) if register_schemas_too else []
+    )
+    if as_json:
+        print_json(_document(outcomes, registrations))
+    else:
+        _print(outcomes, registrations)
+        if register_schemas_too and not registrations:
+            typer.echo("no schema to register: the framing is not confluent")
+    for outcome in outcomes:
+        if outcome.differences:
+            warn(f"topic {outcome.plan.name}: {'; '.join(outcome.differences)}; left as it is")
 
 
 def carry_out(
@@ -178,36 +201,36 @@ def _count(admin: KafkaAdmin, settings: Settings, wanted: int | None, *, with_in
     return wanted or counts.get(source, _DEFAULT_PARTITIONS)
 
 
-def _report(outcomes: list[Outcome], *, as_json: bool) -> None:
-    if as_json:
-        print_json(
-            [
-                {
-                    "topic": outcome.plan.name,
-                    "role": outcome.plan.role,
-                    "action": outcome.action,
-                    "partitions": outcome.partitions,
-                    "configs": dict(outcome.plan.configs),
-                    "differences": list(outcome.differences),
-                }
-                for outcome in outcomes
-            ]
+def _document(
+    outcomes: list[Outcome], registrations: list[Registration]
+) -> dict[str, list[dict[str, object]]]:
+    topics: list[dict[str, object]] = [
+        {
+            "topic": outcome.plan.name,
+            "role": outcome.plan.role,
+            "action": outcome.action,
+            "partitions": outcome.partitions,
+            "configs": dict(outcome.plan.configs),
+            "differences": list(outcome.differences),
+        }
+        for outcome in outcomes
+    ]
+    return {"topics": topics, "schemas": [asdict(found) for found in registrations]}
+
+
+def _print(outcomes: list[Outcome], registrations: list[Registration]) -> None:
+    rows = [
+        (
+            outcome.plan.name,
+            outcome.plan.role,
+            outcome.action,
+            outcome.partitions,
+            " ".join(f"{name}={value}" for name, value in outcome.plan.configs.items()),
         )
-    else:
-        print_table(
-            ("topic", "for", "action", "partitions", "configuration"),
-            [
-                (
-                    outcome.plan.name,
-                    outcome.plan.role,
-                    outcome.action,
-                    outcome.partitions,
-                    " ".join(f"{name}={value}" for name, value in outcome.plan.configs.items()),
-                )
-                for outcome in outcomes
-            ],
-            right=("partitions",),
-        )
-    for outcome in outcomes:
-        if outcome.differences:
-            warn(f"topic {outcome.plan.name}: {'; '.join(outcome.differences)}; left as it is")
+        for outcome in outcomes
+    ]
+    columns = ("topic", "for", "action", "partitions", "configuration")
+    print_table(columns, rows, right=("partitions",))
+    if registrations:
+        found = [(r.subject, r.action, r.schema_id) for r in registrations]
+        print_table(("subject", "action", "schema id"), found, right=("schema id",))
