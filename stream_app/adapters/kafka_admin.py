@@ -77,6 +77,21 @@ class KafkaAdmin:
             raise self.translate("reading the list of topics", exc) from exc
         return {name: len(topic.partitions) for name, topic in topics.items()}
 
+    def has_controller(self) -> bool:
+        """Whether a broker is named that answers questions about configurations and rights.
+
+        librdkafka's mock names none, and its client would wait for one until time is up.
+
+        Raises:
+            UnavailableError: no broker answers.
+            ConfigError: one answers, and refuses us.
+        """
+        try:
+            found = self.client.list_topics(timeout=self.timeout_s)
+        except KafkaException as exc:
+            raise self.translate("asking for the controller", exc) from exc
+        return found.controller_id in found.brokers
+
     def partitions(self, topic: str) -> int:
         """Partitions of one topic.
 
