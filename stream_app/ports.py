@@ -6,7 +6,6 @@ loop's, unless a method says otherwise. Errors are those of ``errors.py`` and no
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -21,37 +20,7 @@ from stream_app.core.columns import (
     Tensor,
 )
 from stream_app.core.metrics import Metric
-
-
-@dataclass(frozen=True, slots=True)
-class NextOffset:
-    """What is committed for a partition: the offset of the first record not yet done.
-
-    ``metadata`` (at most about 4 kB) is kept by the broker beside the offset and read by the
-    partition's next owner; it is lost with the transaction when that aborts.
-    """
-
-    offset: int
-    metadata: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class GroupMembership:
-    """The consumer's standing in its group, as it was right after a fetch.
-
-    A broker does not fence a transaction that carries generation -1 and an empty member id, so
-    such a membership must never reach a commit: ``is_member`` is checked before.
-    """
-
-    generation: int
-    member_id: str
-    token: object
-    """What the client library wants back, unchanged."""
-
-    @property
-    def is_member(self) -> bool:
-        """Whether the broker would check, and so fence, a commit made with this."""
-        return self.generation >= 0 and self.member_id != ""
+from stream_app.core.positions import GroupMembership, NextOffset
 
 
 class RebalanceListener(Protocol):

@@ -15,10 +15,11 @@ from typing import TypeVar
 import structlog
 
 from stream_app import __version__, failpoints
+from stream_app.adapters.at_least_once_sink import AtLeastOnceSink
 from stream_app.adapters.avro_parts import build_decoder, build_encoder
 from stream_app.adapters.clock import SystemClock
 from stream_app.adapters.http_server import HttpServer
-from stream_app.adapters.kafka_sink import AtLeastOnceSink, TransactionalSink
+from stream_app.adapters.kafka_sink import TransactionalSink
 from stream_app.adapters.kafka_source import KafkaSource
 from stream_app.adapters.onnx_model import OnnxModel
 from stream_app.adapters.prometheus_telemetry import PrometheusTelemetry

@@ -1,4 +1,4 @@
-"""Where outcomes go: confluent-kafka's Producer as a Sink, with and without transactions.
+"""Where outcomes go: confluent-kafka's Producer as a Sink, in transactions.
 
 Decides what each error of the producer means for the unit (reliability first: an unclear commit
 is asked for again until it is clear, and the producer is then made anew, because a delayed
@@ -21,8 +21,9 @@ from stream_app.adapters.kafka_errors import aborts, explain, fatal
 from stream_app.adapters.output_routes import OutputRoutes
 from stream_app.core.columns import OutputBatch
 from stream_app.core.metrics import CLIENT_ERRORS, PRODUCER_REBUILDS
+from stream_app.core.positions import GroupMembership, NextOffset
 from stream_app.errors import AbortedError, FatalError, FencedError, RetriableError
-from stream_app.ports import Clock, GroupMembership, NextOffset, Telemetry, Watchdog
+from stream_app.ports import Clock, Telemetry, Watchdog
 from stream_app.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -32,12 +33,12 @@ _REBUILD_WINDOW_S = 600.0
 """More rebuilds than this in this time: a twin is fencing us, and we would fence it back."""
 
 _QUEUE_FULL_WAIT_S = 0.05
-_RETRY_WAIT_S = 0.2
+RETRY_WAIT_S = 0.2
 _AFTER_ABORT = {KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT}
 _NO_ROWS: npt.NDArray[np.intp] = np.empty(0, dtype=np.intp)
 
 
-class _KafkaSink:
+class KafkaSink:
     """What both ways of delivery share: the producer, its queue and its delivery reports."""
 
     def __init__(
@@ -134,7 +135,7 @@ class _KafkaSink:
         log.warning("kafka_client_error", client="producer", reason=explain("connection", error))
 
 
-class TransactionalSink(_KafkaSink):
+class TransactionalSink(KafkaSink):
     """Outcomes and offsets in one Kafka transaction."""
 
     def __init__(
@@ -153,7 +154,8 @@ class TransactionalSink(_KafkaSink):
     def open(self) -> None:
         """See the port."""
         super().open()
-        self._unclear = False
+        # Until it is initialised it must not be used: a begin then makes it anew first.
+        self._unclear = True
         try:
             with self._watchdog.limit("init_transactions", self._call_limit_s):
                 self._producer.init_transactions(self._timeout_s)
@@ -162,6 +164,7 @@ class TransactionalSink(_KafkaSink):
             if error.retriable():
                 raise RetriableError(explain("init_transactions", error)) from exc
             raise fatal("init_transactions", error) from exc
+        self._unclear = False
 
     def begin(self) -> None:
         """See the port."""
@@ -228,8 +231,8 @@ class TransactionalSink(_KafkaSink):
                 "worker.instance, or stop the other one"
             )
             raise FencedError(message)
-        self._rebuilt_s.append(now_s)
         self._renew()
+        self._rebuilt_s.append(now_s)
 
     def close(self) -> None:
         """See the port."""
@@ -264,47 +267,4 @@ class TransactionalSink(_KafkaSink):
                     elif self._clock.now_s() >= deadline_s:
                         raise AbortedError(explain(what, error)) from exc
                     log.warning("retrying", call=what, reason=explain(what, error))
-                    self._producer.poll(_RETRY_WAIT_S)
-
-
-class AtLeastOnceSink(_KafkaSink):
-    """Outcomes first, then offsets: after a crash some outcomes are there twice, none is lost."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        transactional_id: str,
-        clock: Clock,
-        telemetry: Telemetry,
-        watchdog: Watchdog,
-        commit_offsets: Callable[[Mapping[int, NextOffset]], None],
-    ) -> None:
-        super().__init__(settings, transactional_id, clock, telemetry, watchdog)
-        self._commit_offsets = commit_offsets
-
-    def commit(
-        self, offsets: Mapping[int, NextOffset], membership: GroupMembership, deadline_s: float
-    ) -> None:
-        """See the port."""
-        del membership
-        with self._watchdog.limit("flush", self._call_limit_s):
-            while self._producer.flush(_RETRY_WAIT_S):
-                self._raise_failure()
-                if self._clock.now_s() >= deadline_s:
-                    raise AbortedError("not all outcomes were delivered in time")
-        self._raise_failure()
-        failpoints.hit("before_commit")
-        with self._watchdog.limit("commit", self._call_limit_s):
-            self._commit_offsets(offsets)
-        failpoints.hit("after_commit")
-
-    def abort(self) -> None:
-        """See the port; what was delivered stays, and comes again."""
-        self._producer.purge(in_flight=False)
-        self._producer.poll(0)
-
-    def rebuild(self) -> None:
-        """See the port."""
-        self._telemetry.count(PRODUCER_REBUILDS)
-        self.close()
-        self.open()
+                    self._producer.poll(RETRY_WAIT_S)

@@ -18,8 +18,9 @@ from stream_app.adapters.kafka_membership import membership_of
 from stream_app.adapters.start_policy import StartPolicy
 from stream_app.core.columns import RecordBatch
 from stream_app.core.metrics import CLIENT_ERRORS, RECORDS_FETCHED, RECORDS_STALE
+from stream_app.core.positions import GroupMembership, NextOffset
 from stream_app.errors import AbortedError, FatalError, RetriableError
-from stream_app.ports import Clock, GroupMembership, NextOffset, RebalanceListener, Telemetry
+from stream_app.ports import Clock, RebalanceListener, Telemetry
 from stream_app.settings import Settings
 
 log = structlog.get_logger(__name__)

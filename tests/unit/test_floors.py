@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[2] / PACKAGE
 
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"core", "errors", "resources", "verify"}),
-    frozenset({"ports", "settings", "settings_rules", "failpoints", "health"}),
-    frozenset({"scorer", "scoring", "loop"}),
+    frozenset({"ports", "settings", "settings_rules", "settings_sections", "failpoints", "health"}),
+    frozenset({"scorer", "scoring", "loop", "committer", "recovery", "unit"}),
     frozenset({"adapters"}),
     frozenset({"wiring", "preflight"}),
     frozenset({"demo", "cli", "__main__"}),

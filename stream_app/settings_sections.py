@@ -1,0 +1,244 @@
+"""The sections of the settings: each setting's name, type, default and meaning.
+
+Decides what there is to set, and what a single value may be. Knows neither where values come
+from (``settings.py``) nor which of them go together (``settings_rules.py``).
+"""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+Positive = Annotated[float, Field(gt=0)]
+PositiveInt = Annotated[int, Field(gt=0)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Delivery(StrEnum):
+    """What happens to outcomes when a worker dies."""
+
+    EXACTLY_ONCE = "exactly_once"
+    AT_LEAST_ONCE = "at_least_once"
+
+
+class Framing(StrEnum):
+    """How a record says which schema wrote it."""
+
+    CONFLUENT = "confluent"
+    SINGLE_OBJECT = "single-object"
+
+
+class StartAt(StrEnum):
+    """Where to begin when the group has no valid offset."""
+
+    FAIL = "fail"
+    EARLIEST = "earliest"
+    LATEST = "latest"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class KafkaSettings(_Section):
+    """The cluster and the consumer group."""
+
+    bootstrap_servers: str = Field("", description="Brokers to begin with: `host:port,host:port`.")
+    group: str = Field("stream-app", min_length=1, description="Consumer group.")
+    group_protocol: Literal["classic", "consumer"] = Field(
+        "classic",
+        description="`classic` (cooperative-sticky) or `consumer` (KIP-848; the broker's own "
+        "session time-out then decides how soon a dead member's partitions move).",
+    )
+    group_instance_id: str = Field(
+        "", description="Static membership; only with `classic` and one worker a host."
+    )
+    session_timeout_s: Positive = Field(
+        10.0, description="A member silent for this long loses its partitions (`classic`)."
+    )
+    max_poll_interval_s: Positive = Field(
+        300.0, description="A member that does not fetch for this long loses its partitions."
+    )
+    transaction_timeout_s: Positive = Field(
+        10.0, description="The broker undoes a dead worker's transaction after this long."
+    )
+    request_timeout_s: Positive = Field(
+        10.0, description="Longest wait for an answer of a broker; at most the transaction's."
+    )
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="How to talk to brokers."
+    )
+    ssl_ca_file: Path | None = Field(None, description="PEM file of the authority to trust.")
+    ssl_certificate_file: Path | None = Field(None, description="PEM file of our certificate.")
+    ssl_key_file: Path | None = Field(None, description="PEM file of our private key.")
+    ssl_key_password: SecretStr | None = Field(None, description="Password of the private key.")
+    sasl_mechanism: Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = Field(
+        "", description="How to authenticate."
+    )
+    sasl_username: str = Field("", description="User name for PLAIN and SCRAM.")
+    sasl_password: SecretStr | None = Field(None, description="Password for PLAIN and SCRAM.")
+    sasl_password_file: Path | None = Field(None, description="File that holds the password.")
+    topic_refresh_s: Positive = Field(
+        30.0, description="How soon new partitions of the input topic are noticed."
+    )
+    properties: dict[str, str] = Field(
+        default_factory=dict,
+        description="Further librdkafka properties, for both clients; they cannot replace what "
+        "the guarantees rest on.",
+    )
+
+
+class InputSettings(_Section):
+    """Where events come from."""
+
+    topic: str = Field("", description="Input topic.")
+    framing: Framing = Field(
+        Framing.CONFLUENT,
+        description="`confluent` (schema registry) or `single-object` (Avro, `schema_dir`).",
+    )
+    schema_dir: Path | None = Field(
+        None, description="Folder of writer schemas (`*.avsc`) for `single-object`."
+    )
+    max_value_bytes: PositiveInt = Field(
+        1_048_576, description="Larger values become dead letters (TOO_LARGE)."
+    )
+
+
+class OutputSettings(_Section):
+    """Where outcomes go."""
+
+    predictions_topic: str = Field("", description="Default: `<input>.predictions`.")
+    dlq_topic: str = Field("", description="Dead letters. Default: `<input>.dlq`.")
+    partials_topic: str = Field("", description="Default: `<input>.drift.partials`.")
+    framing: Framing | None = Field(None, description="Default: as the input's.")
+    prediction_schema: Path | None = Field(
+        None, description="A prediction schema of your own; default: `schemas/prediction.avsc`."
+    )
+    timestamp: Literal["input", "now"] = Field(
+        "input", description="Timestamp of predictions: the input record's, or the time of sending."
+    )
+    compression: Literal["none", "lz4", "zstd", "snappy", "gzip"] = Field(
+        "lz4", description="Compression of all outputs."
+    )
+    linger_ms: float = Field(5.0, ge=0, description="How long to gather records for a batch.")
+    max_record_bytes: PositiveInt = Field(
+        1_000_000,
+        description="Greatest record sent (`message.max.bytes`); larger dead letters are cut.",
+    )
+
+
+class RegistrySettings(_Section):
+    """The schema registry (Confluent-compatible)."""
+
+    url: str = Field("", description="For framing `confluent`.")
+    username: str = Field("", description="Basic authentication.")
+    password: SecretStr | None = Field(None, description="Basic authentication.")
+    password_file: Path | None = Field(None, description="File that holds the password.")
+    ssl_ca_file: Path | None = Field(None, description="PEM file of the authority to trust.")
+    timeout_s: Positive = Field(5.0, description="Longest wait for an answer.")
+    subjects: list[str] = Field(
+        default_factory=list,
+        description="Subjects whose schemas are accepted; empty: those whose record the contract "
+        "names.",
+    )
+    unknown_retry_s: float = Field(
+        5.0,
+        ge=0,
+        description="A schema id, or fingerprint, stays unknown this long before its records die.",
+    )
+
+
+class ModelSettings(_Section):
+    """Which model scores, and on what."""
+
+    repository: Path = Field(Path("models"), description="Folder of `<name>/<version>/`.")
+    name: str = Field("", description="Model name.")
+    version: str = Field("latest", description="A version, or `latest`: the greatest number.")
+    execution_provider: str = Field(
+        "CPUExecutionProvider", description="ONNX Runtime execution provider."
+    )
+    allow_cpu_fallback: bool = Field(
+        False, description="Score on the CPU when the execution provider is not there."
+    )
+    intra_op_threads: PositiveInt = Field(1, description="ONNX Runtime threads a worker.")
+    gpu_memory_limit_bytes: int = Field(
+        0, ge=0, description="ONNX Runtime's arena on a GPU; 0: no limit."
+    )
+
+
+class BatchSettings(_Section):
+    """How records are grouped."""
+
+    max_records: PositiveInt = Field(512, description="Greatest micro-batch.")
+    transaction_time_s: Positive = Field(0.1, description="A transaction is open at most so long.")
+    transaction_records: PositiveInt = Field(20_000, description="Records in a transaction.")
+
+
+class StartSettings(_Section):
+    """Where to begin when there is no valid offset; each case apart, never a silent jump."""
+
+    new_group: StartAt = Field(StartAt.FAIL, description="The group has no offsets at all.")
+    new_partition: StartAt = Field(
+        StartAt.EARLIEST, description="A partition was added to the topic."
+    )
+    wait_s: float = Field(
+        300.0,
+        ge=0,
+        description="How long to wait at start for brokers and registry that do not answer.",
+    )
+    expired: StartAt = Field(
+        StartAt.FAIL, description="The committed offset's records were deleted unread."
+    )
+
+
+class DeadLetterSettings(_Section):
+    """What to do with records that can never succeed."""
+
+    on_bad_record: Literal["dead_letter", "stop"] = Field(
+        "dead_letter", description="`stop` ends the worker at the first one."
+    )
+    breaker_share: float = Field(
+        0.5, gt=0, le=1, description="Stop when this share of the last records were bad."
+    )
+    breaker_records: PositiveInt = Field(
+        5_000, description="How many records the share is taken over."
+    )
+    breaker_run: PositiveInt = Field(
+        2_000, description="Stop after this many bad records one after another."
+    )
+    bisect_limit: PositiveInt = Field(
+        200, description="Failing model runs spent on finding the guilty rows of a batch."
+    )
+
+
+class HttpSettings(_Section):
+    """The operations port: /metrics, /livez, /readyz."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 in a container.")
+    port: Port = Field(8000, description="Port; 0 takes a free one.")
+    enabled: bool = Field(True, description="Whether to listen at all.")
+
+
+class WorkerSettings(_Section):
+    """The processes."""
+
+    instance: str = Field("", description="Name of this host in transactional ids; default: it.")
+    state_dir: Path | None = Field(
+        None, description="Folder for slot locks; default: a folder of the user's for temporaries."
+    )
+    grace_period_s: Positive = Field(
+        25.0, description="From SIGTERM to the end, at most; below the orchestrator's."
+    )
+    call_limit_s: Positive = Field(
+        60.0, description="A call that ignores its time-out for this long ends the process (75)."
+    )
+
+
+class LogSettings(_Section):
+    """The log, on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level.")
+    format: Literal["auto", "console", "json"] = Field(
+        "auto", description="`auto`: console on a terminal, else JSON lines."
+    )
