@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from stream_app.core.columns import BytesColumn, OutputBatch, RecordBatch, TimestampType
+from stream_app.core.positions import GroupMembership, NextOffset
 from stream_app.errors import AbortedError, FencedError, RetriableError
-from stream_app.ports import GroupMembership, NextOffset, RebalanceListener
+from stream_app.ports import RebalanceListener
 
 TOPIC = "events"
 

@@ -2,7 +2,7 @@
 
 import struct
 
-from stream_app.ports import GroupMembership
+from stream_app.core.positions import GroupMembership
 
 _MAGIC = b"CGMDv2:"
 _GENERATION = struct.Struct("<i")

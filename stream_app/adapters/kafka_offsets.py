@@ -20,7 +20,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import OffsetSpec
 
 from stream_app.adapters.kafka_admin import KafkaAdmin
-from stream_app.ports import NextOffset
+from stream_app.core.positions import NextOffset
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ from stream_app.ports import Telemetry
 from stream_app.settings import RegistrySettings
 
 MAX_REFERENCES: Final = 64
+_NORMALIZE: Final = True
+"""Two texts that differ in layout alone are one schema."""
 _NOT_FOUND: Final = 404
 _NOT_FOUND_CODES: Final = frozenset({40401, 40402, 40403})
 """Subject, version, schema: a registry's own 404s; any other 404 is a wrong address."""
@@ -78,14 +80,18 @@ class Registry:
     def id_in_subject(self, subject: str, text: str) -> int | None:
         """The id of the schema ``text`` as a version of ``subject``; ``None``: it is none."""
         found = self._ask(
-            partial(self._client.lookup_schema, subject, Schema(text, "AVRO")), _is_absent
+            partial(self._client.lookup_schema, subject, Schema(text, "AVRO"), _NORMALIZE),
+            _is_absent,
         )
         return None if found is None else int(found.schema_id)
 
     def is_compatible(self, subject: str, text: str) -> bool:
         """Whether the schema ``text`` may be the next version of ``subject``, which may be new."""
         answer = self._ask(
-            partial(self._client.test_compatibility, subject, Schema(text, "AVRO")), _is_absent
+            partial(
+                self._client.test_compatibility, subject, Schema(text, "AVRO"), normalize=_NORMALIZE
+            ),
+            _is_absent,
         )
         return answer is None or bool(answer)
 
@@ -105,7 +111,8 @@ class Registry:
             ``None``: the registry says that it is no schema, or not compatible.
         """
         registered = self._ask(
-            partial(self._client.register_schema, subject, Schema(text, "AVRO")), _is_refusal
+            partial(self._client.register_schema, subject, Schema(text, "AVRO"), _NORMALIZE),
+            _is_refusal,
         )
         return None if registered is None else int(registered)
 

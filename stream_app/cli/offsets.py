@@ -24,8 +24,8 @@ from stream_app.cli.options import (
     require_input_topic,
 )
 from stream_app.cli.output import print_json, print_table
+from stream_app.core.positions import NextOffset
 from stream_app.errors import UnavailableError, UsageError
-from stream_app.ports import NextOffset
 
 app = typer.Typer(
     help="Show or reset where the group continues.",

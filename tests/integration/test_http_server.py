@@ -59,10 +59,11 @@ def until_closed(client: socket.socket) -> bytes:
 def ask(
     server: HttpServer, path: str, method: str = "GET", more: bytes = b""
 ) -> tuple[int, str, bytes]:
-    """Status, head and body of one answer; the server must close the connection after it."""
+    """Status, head and body of one answer, after which the connection is closed."""
     with connect(server) as client:
         client.sendall(f"{method} {path} HTTP/1.1\r\nHost: x\r\n".encode() + (more or b"\r\n"))
         head, _, body = until_closed(client).partition(b"\r\n\r\n")
+    assert b"\r\nConnection: close" in head
     return int(head.split()[1]), head.decode(), body
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from structlog.testing import capture_logs
 
 from stream_app.adapters.prometheus_telemetry import DIRECTORY_VARIABLE, PrometheusTelemetry
 from stream_app.core.metrics import METRICS, WORKER_RESTARTS, WORKERS_WANTED
@@ -173,16 +174,30 @@ def test_a_worker_s_beat_is_its_own(fleet: PrometheusTelemetry, tmp_path: Path) 
     assert not fleet.worker_beat(11).ready
 
 
-def test_a_spoilt_file_hides_no_metric_of_the_supervisor(
+def test_a_file_that_is_just_being_made_hides_nothing(
+    fleet: PrometheusTelemetry, tmp_path: Path
+) -> None:
+    work(tmp_path, 0, "telemetry.count(m.PREDICTIONS, 10)")
+    for name in ("counter_1.db", "gauge_livesum_1.db"):
+        (tmp_path / name).touch()
+    assert told(fleet.render().decode())["predictions_total"] == 10
+    assert fleet.worker_beat(1) == WorkerBeat(ready=False, tick_age_s=None)
+
+
+def test_a_spoilt_file_hides_no_metric_of_the_supervisor_and_lets_no_sum_fall(
     fleet: PrometheusTelemetry, tmp_path: Path
 ) -> None:
     fleet.gauge(WORKERS_WANTED, 3)
-    for name in ("counter_0.db", "gauge_livesum_0.db"):
-        (tmp_path / name).write_bytes(b"")
-    assert told(fleet.render().decode())["workers_wanted"] == 3
-    (tmp_path / "counter_0.db").write_bytes(b"\xff\x00\x00\x00" + b"spoilt" * 100)
-    assert told(fleet.render().decode())["workers_wanted"] == 3
-    assert fleet.worker_beat(0) == WorkerBeat(ready=False, tick_age_s=None)
+    work(tmp_path, 0, "telemetry.count(m.PREDICTIONS, 10)")
+    for spoilt in (b"1", b"\xff\x00\x00\x00" + b"spoilt" * 100):
+        (tmp_path / "counter_1.db").write_bytes(spoilt)
+        (tmp_path / "gauge_livesum_1.db").write_bytes(spoilt)
+        with capture_logs() as logs:
+            found = told(fleet.render().decode())
+            assert found["workers_wanted"] == 3
+            assert "predictions_total" not in found
+            assert fleet.worker_beat(1) == WorkerBeat(ready=False, tick_age_s=None)
+        assert {line["event"] for line in logs} == {"worker_metrics_unreadable"}
 
 
 def test_a_worker_can_tell_all_itself(tmp_path: Path) -> None:
