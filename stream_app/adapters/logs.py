@@ -18,6 +18,9 @@ from structlog.typing import EventDict, Processor
 
 REPEAT_WINDOW_S: Final = 10.0
 _MAX_KEYS: Final = 512
+_TELLING: Final = ("code", "worker")
+"""Fields that make an event another one: another worker's death is not the same again."""
+
 _QUIET_LIBRARIES: Final = ("asyncio", "aiohttp.access", "httpx", "httpcore", "numba")
 
 Level = Literal["debug", "info", "warning", "error"]
@@ -25,12 +28,12 @@ Format = Literal["auto", "console", "json"]
 
 
 class RepeatKey(NamedTuple):
-    """What makes two events the same trouble: not their other fields."""
+    """What makes two events the same trouble; other fields than ``_TELLING`` may differ."""
 
     logger: str
     level: int
     event: str
-    code: str = ""
+    marks: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True)
@@ -87,15 +90,14 @@ class _LimitedHandler(logging.StreamHandler[TextIO]):
     def _summarise(self, now_s: float) -> None:
         for key, count in self._limiter.due(now_s):
             summary = logging.LogRecord(key.logger, key.level, "", 0, key.event, None, None)
-            summary.repeated = count
-            if key.code:
-                summary.code = key.code
+            vars(summary).update(key.marks, repeated=count)
             super().emit(summary)
 
 
 def _key(record: logging.LogRecord) -> RepeatKey:
     said = record.msg if isinstance(record.msg, dict) else {"event": record.msg}
-    return RepeatKey(record.name, record.levelno, str(said["event"]), str(said.get("code", "")))
+    marks = tuple((name, str(said[name])) for name in _TELLING if name in said)
+    return RepeatKey(record.name, record.levelno, str(said["event"]), marks)
 
 
 def configure_logging(level: Level, format: Format, **bound: object) -> None:  # noqa: A002  # the setting's name
@@ -115,7 +117,7 @@ def configure_logging(level: Level, format: Format, **bound: object) -> None:  #
                 *_renderer(console=console),
             ],
             foreign_pre_chain=[
-                structlog.stdlib.ExtraAdder(["repeated", "code"]),
+                structlog.stdlib.ExtraAdder(["repeated", *_TELLING]),
                 *_common(bound),
             ],
         )

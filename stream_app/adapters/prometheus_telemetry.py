@@ -28,6 +28,7 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
+from stream_app.adapters.folder_lock import hold_folder
 from stream_app.core.metrics import (
     LOOP_TICK_TIMESTAMP_SECONDS,
     METRICS,
@@ -100,6 +101,7 @@ class PrometheusTelemetry(Collector):
         self._directory = Path(shared) if shared is not None else workers_dir
         if self._directory is not None:
             self._directory.mkdir(parents=True, exist_ok=True)
+            hold_folder(self._directory)  # until the process ends
         _choose_values(in_files=self._in_files, worker=worker)
         self._counters: dict[str, _Series[Counter]] = {}
         self._gauges: dict[str, _Series[Gauge]] = {}

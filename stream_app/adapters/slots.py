@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Final, Self
 from urllib.parse import quote
 
+from stream_app.adapters.folder_lock import hold_folder
 from stream_app.errors import ConfigError
 
 MAX_SLOTS: Final = 1024
@@ -81,18 +82,14 @@ def acquire_slot(state_dir: Path | None, group: str, instance: str) -> Slot:
     """
     instance = _checked_instance(instance)
     directory = _state_directory(state_dir)
-    folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        # systemd-tmpfiles leaves a folder alone while it is locked (tmpfiles.d(5)); without this
-        # it deletes the lock files of workers that run for weeks, and gives away their slots.
-        fcntl.flock(folder, fcntl.LOCK_SH)
+        folder = hold_folder(directory)
         for number in range(MAX_SLOTS):
             name = transactional_id(group, instance, number)
             descriptor = _try_lock(directory / _file_name(name))
             if descriptor is not None:
                 return Slot(number, name, (descriptor, folder))
     except OSError as exc:
-        os.close(folder)
         raise ConfigError(
             f"cannot lock a slot in {directory} ({exc.strerror or exc}); set worker.state_dir to "
             "a folder on a local disk that this user may write to"

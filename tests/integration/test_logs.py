@@ -110,6 +110,22 @@ def test_secrets_payloads_and_local_variables_are_never_written(form: str) -> No
     assert "<6 bytes>" in text
 
 
+def test_the_same_event_of_another_worker_is_told() -> None:
+    events = events_of(
+        """
+        configure_logging("info", "json")
+        for worker in (0, 1, 0, 1, 1):
+            log.warning("worker_ended", worker=worker)
+        """
+    )
+    assert [(str(e["worker"]), e.get("repeated")) for e in events] == [
+        ("0", None),
+        ("1", None),
+        ("0", 1),
+        ("1", 2),
+    ]
+
+
 def test_configuring_again_replaces_the_first() -> None:
     events = events_of(
         """

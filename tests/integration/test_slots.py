@@ -1,5 +1,6 @@
 """Slots between real processes: never shared, free again when the holder dies."""
 
+import fcntl
 import os
 import socket
 import subprocess
@@ -88,6 +89,16 @@ def test_names_that_look_alike_never_get_the_same_transactional_id(tmp_path: Pat
         acquire_slot(tmp_path, "a", "b-c") as two,
     ):
         assert one.transactional_id != two.transactional_id
+
+
+def test_cleaners_leave_the_folder_alone_while_a_slot_is_held(tmp_path: Path) -> None:
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    try:
+        with acquire_slot(tmp_path, "group", "host"), pytest.raises(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        os.close(descriptor)
 
 
 @pytest.mark.parametrize("group", ["../../etc/x", "a b/ü%", "g" * 249, "..", "a\nb"])

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from stream_app.adapters.logs import RepeatKey, RepeatLimiter
 
 KEY = RepeatKey("logger", 40, "broker_away")
-OTHER = RepeatKey("logger", 40, "broker_away", code="other")
+OTHER = RepeatKey("logger", 40, "broker_away", marks=(("code", "other"),))
 
 
 def test_the_first_is_written_and_the_rest_of_the_window_counted() -> None:
