@@ -54,5 +54,7 @@ def bound_answers(client: Any, limit_s: float) -> None:
         response.stream = _BoundedStream(response.stream, limit_s)
 
     session.headers["accept-encoding"] = "identity"
+    # Schemas are asked for rarely: a kept connection would only be one to find stale, or to leak.
+    session.headers["connection"] = "close"
     session.follow_redirects = False
     session.event_hooks = {"response": [bound]}
