@@ -1,0 +1,299 @@
+"""Real worker processes for tests: `stream-app score`, started, watched, killed, always ended.
+
+Decides how a test starts a worker and how it learns what the worker did: by its exit status, its
+log and its HTTP port, as an operator would. Refuses to look inside.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from confluent_kafka import ConsumerGroupState
+from confluent_kafka.admin import AdminClient
+
+from stream_app.adapters.local_kafka.process import ServerProcess
+from stream_app.adapters.verify_kafka import VerifyKafka
+from stream_app.settings import Settings, load_settings
+from tests.kafka_fixtures import KafkaForTests, unique
+
+T = TypeVar("T")
+
+ROOT = Path(__file__).parents[1]
+START_S = 60.0
+"""For a start on a machine that does much else; one takes about 3 s."""
+
+_LOOK_EVERY_S = 0.05
+
+
+def until(what: str, look: Callable[[], T | None], within_s: float) -> T:
+    """The first answer of ``look`` that is true; fails with ``what`` when time is up."""
+    deadline_s = time.monotonic() + within_s
+    while True:
+        answer = look()
+        if answer:
+            return answer
+        if time.monotonic() >= deadline_s:
+            raise AssertionError(f"not within {within_s:g} s: {what}")
+        time.sleep(_LOOK_EVERY_S)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Topics, a group and the settings of its workers; made anew for each test.
+
+    Attributes:
+        overrides: Settings by dotted name, the same for every worker.
+        folder: For logs, slots and flags.
+    """
+
+    overrides: Mapping[str, str]
+    folder: Path
+
+    @property
+    def settings(self) -> Settings:
+        """As a worker reads them."""
+        return load_settings(overrides=self.overrides)
+
+    def environment(self, extra: Mapping[str, str]) -> dict[str, str]:
+        """Ours without settings, and the job's."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("STREAM_APP_")}
+        given = {
+            "STREAM_APP_" + name.upper().replace(".", "__"): value
+            for name, value in self.overrides.items()
+        }
+        return {**kept, **given, **extra}
+
+
+def car_loan_job(
+    kafka: KafkaForTests, folder: Path, *, protocol: str = "classic", **overrides: str
+) -> Job:
+    """The car-loan example on topics and a group of its own.
+
+    Args:
+        kafka: Where.
+        folder: A folder of the test's own.
+        protocol: ``classic`` or ``consumer``.
+        overrides: Further settings, with ``__`` for the dot.
+    """
+    topic = kafka.topic("loans")
+    settings = {
+        "kafka.bootstrap_servers": kafka.bootstrap_servers,
+        "kafka.group": unique("scorers"),
+        "kafka.group_protocol": protocol,
+        # A killed worker's partitions and transaction are free soon.
+        "kafka.session_timeout_s": "2",
+        "kafka.transaction_timeout_s": "5",
+        "kafka.request_timeout_s": "4",
+        "input.topic": topic,
+        "input.framing": "single-object",
+        "input.schema_dir": str(ROOT / "schemas"),
+        "output.predictions_topic": kafka.topic("loans-predictions"),
+        "output.dlq_topic": kafka.topic("loans-dlq"),
+        "model.repository": str(ROOT / "examples" / "car_loan" / "models"),
+        "model.name": "car_loan",
+        "registry.unknown_retry_s": "0",
+        "start.new_group": "earliest",
+        "http.port": "0",
+        "worker.state_dir": str(folder),
+        "log.format": "json",
+    }
+    settings |= {name.replace("__", "."): value for name, value in overrides.items()}
+    return Job(settings, folder)
+
+
+class Worker:
+    """One process; its log and port are read from outside."""
+
+    def __init__(self, process: ServerProcess) -> None:
+        self._process = process
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def exit_status(self) -> int | None:
+        """``None`` while it runs; negative is the number of the signal that ended it."""
+        return self._process.returncode
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """Lines of its log with this event."""
+        return [event for event in self._logged() if event.get("event") == name]
+
+    def log(self) -> str:
+        """The whole of it, for a message."""
+        path = self._process.log_path
+        return path.read_text("utf-8", errors="replace") if path.exists() else ""
+
+    def wait_for(self, name: str, within_s: float = START_S) -> dict[str, Any]:
+        """The first line of its log with this event."""
+
+        def look() -> dict[str, Any] | None:
+            found = self.events(name)
+            return found[0] if found else None
+
+        return self._until(f"the event {name!r} in the log", look, within_s)
+
+    def wait_ready(self, within_s: float = START_S) -> Self:
+        """Return when /readyz says yes: the model is warm and the partitions are known."""
+        self._until("/readyz answers 200", lambda: self.get("/readyz")[0] == 200, within_s)
+        return self
+
+    def wait_scoring(self, within_s: float = START_S) -> Self:
+        """Return when it has committed predictions."""
+        name = "stream_app_predictions_total"
+        self._until("predictions are committed", lambda: self.metric(name) > 0, within_s)
+        return self
+
+    def wait_exit(self, within_s: float) -> int:
+        """Its exit status, when it has ended by itself."""
+        self._ended_in(within_s)
+        status = self._process.wait(0)
+        if status not in {0, -signal.SIGKILL}:
+            print(self._tail())  # noqa: T201 - shown by pytest if the test fails
+        return status
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Ask its HTTP port; status 0 while nobody listens."""
+        http = self.events("http")
+        if not http:
+            return 0, ""
+        try:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{http[0]['port']}{path}", timeout=5
+            ) as r:
+                return r.status, r.read().decode()
+        except urllib.error.HTTPError as exc:
+            return exc.code, exc.read().decode()
+        except OSError:
+            return 0, ""
+
+    def metric(self, name: str) -> float:
+        """Sum of a metric over its labels; 0 while there is none."""
+        lines = self.get("/metrics")[1].splitlines()
+        return sum(
+            float(line.rpartition(" ")[2])
+            for line in lines
+            if line.startswith((name + " ", name + "{"))
+        )
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self._process.kill()
+
+    def stop(self, within_s: float = 30.0) -> int:
+        """SIGTERM; the exit status. One that is still there after ``within_s`` fails the test."""
+        if self.exit_status is None:
+            os.kill(self.pid, signal.SIGTERM)
+        return self.wait_exit(within_s)
+
+    def pause(self) -> None:
+        """SIGSTOP."""
+        self._process.pause()
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        self._process.resume()
+
+    def _logged(self) -> Iterator[dict[str, Any]]:
+        for line in self.log().splitlines():
+            if line.startswith("{") and line.endswith("}"):
+                yield json.loads(line)
+
+    def _until(self, what: str, look: Callable[[], T | None], within_s: float) -> T:
+        def alive() -> T | None:
+            answer = look()
+            if not answer and self.exit_status is not None:
+                raise AssertionError(f"{what}: ended with {self.exit_status}\n{self._tail()}")
+            return answer
+
+        try:
+            return until(what, alive, within_s)
+        except AssertionError as exc:
+            if self.exit_status is None:
+                exc.add_note(self._tail())
+            raise
+
+    def _ended_in(self, within_s: float) -> None:
+        try:
+            until("the worker ends", lambda: self.exit_status is not None, within_s)
+        except AssertionError as exc:
+            exc.add_note(self._tail())
+            raise
+
+    def _tail(self) -> str:
+        return f"the end of its log:\n{self._process.log_tail()}"
+
+
+class Workers:
+    """Starts a job's workers; a context manager that leaves none behind."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.started: list[Worker] = []
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def start(self, *arguments: str, failpoint: str = "", **environment: str) -> Worker:
+        """One more worker.
+
+        Args:
+            arguments: After ``stream-app score``.
+            failpoint: As ``STREAM_APP_FAILPOINT`` has it.
+            environment: Further variables.
+        """
+        extra = {**environment, **({"STREAM_APP_FAILPOINT": failpoint} if failpoint else {})}
+        process = ServerProcess(
+            [sys.executable, "-m", "stream_app", "score", *arguments],
+            log_path=self.job.folder / f"worker-{len(self.started)}.log",
+            environment=self.job.environment(extra),
+        )
+        self._stack.callback(process.kill)
+        worker = Worker(process)
+        self.started.append(worker)
+        return worker
+
+
+def group_members(job: Job) -> int:
+    """How many members the group has now, as its coordinator says."""
+    admin = AdminClient({"bootstrap.servers": job.overrides["kafka.bootstrap_servers"]})
+    group = job.overrides["kafka.group"]
+    found = admin.describe_consumer_groups([group], request_timeout=10)[group].result(15)
+    if found.state in {ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD}:
+        return 0
+    return len(found.members)
+
+
+def open_transactions(job: Job) -> int:
+    """Output partitions on which a transaction is open now."""
+    settings = job.settings
+    kafka = VerifyKafka(settings.kafka, read_committed=True)
+    try:
+        ends = [
+            end
+            for topic in (settings.predictions_topic, settings.dlq_topic)
+            for end in kafka.ends(topic, kafka.partitions(topic)).values()
+        ]
+    finally:
+        kafka.close()
+    return sum(end.stable < end.end for end in ends)
