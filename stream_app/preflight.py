@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stream_app.adapters.access_check import access_faults
+from stream_app.adapters.access_check import access_faults, hidden_topics
 from stream_app.adapters.avro_parts import output_schema_faults, writer_schemas
 from stream_app.adapters.contract_file import load_contract
 from stream_app.adapters.kafka_admin import KafkaAdmin
@@ -157,15 +157,18 @@ class Preflight:
         outputs = [settings.predictions_topic, settings.dlq_topic]
         found = admin.partition_counts()
         yield Finding("brokers", ok=True, text=f"answer at {settings.kafka.bootstrap_servers}")
-        for topic in [settings.input.topic, *outputs]:
+        wanted = [settings.input.topic, *outputs]
+        missing = [topic for topic in wanted if topic not in found]
+        hidden = hidden_topics(settings, missing) if missing else []
+        for topic in wanted:
             if topic in found:
                 yield Finding("topics", ok=True, text=f"{topic}: {found[topic]} partitions")
+            elif topic in hidden:
+                right = "Read" if topic == settings.input.topic else "Write"
+                self._fail("access", f"missing ACL: {right} on Topic {topic}", ExitStatus.CONFIG)
             else:
-                self._fail(
-                    "topics",
-                    f"{topic} does not exist; create it: stream-app topics create",
-                    ExitStatus.UNAVAILABLE,
-                )
+                text = f"{topic} does not exist; create it: stream-app topics create"
+                self._fail("topics", text, ExitStatus.UNAVAILABLE)
         yield from self._same_counts(found, outputs)
         yield from self._sizes(admin, [topic for topic in outputs if topic in found])
 
@@ -183,6 +186,8 @@ class Preflight:
     def _sizes(self, admin: KafkaAdmin, topics: list[str]) -> Iterator[Finding]:
         """A record the broker refuses would abort its transaction for ever."""
         limit = self.settings.output.max_record_bytes
+        if not topics:
+            return
         if not admin.has_controller():
             text = "not checked: max.message.bytes of the outputs (the cluster has no controller)"
             yield Finding("topics", ok=True, text=text)
@@ -208,7 +213,7 @@ class Preflight:
         settings = self.settings
         if not settings.kafka.bootstrap_servers or not settings.input.topic:
             return
-        if any(f.check in {"topics", "brokers"} and not f.ok for f in self.findings):
+        if any(f.check in {"topics", "access"} and not f.ok for f in self.findings):
             return
         if not KafkaAdmin(settings.kafka).has_controller():
             yield Finding("access", ok=True, text="not checked (the cluster has no controller)")
