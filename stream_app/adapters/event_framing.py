@@ -4,9 +4,9 @@ Decides between the framings, and that a tool registers a schema only when it is
 """
 
 from stream_app.adapters.prometheus_telemetry import NullTelemetry
-from stream_app.adapters.record_files import EventSchema
 from stream_app.adapters.registry import Registry
 from stream_app.adapters.registry_subjects import ensure_subject, value_subject
+from stream_app.adapters.schema_file import EventSchema
 from stream_app.core.avro.canonical import fingerprint
 from stream_app.core.avro.framing import confluent_prefix, single_object_prefix
 from stream_app.core.avro.gates import Rejection, admit

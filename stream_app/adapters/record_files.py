@@ -18,12 +18,14 @@ import fastavro
 
 from stream_app.adapters.record_values import row_converter
 from stream_app.adapters.scalar_values import ValueMisfitError
+from stream_app.adapters.schema_file import EventSchema, event_schema
 from stream_app.core.avro.canonical import canonical_form
-from stream_app.core.avro.gates import Rejection, admit
-from stream_app.core.avro.schema import Record, describe
-from stream_app.errors import ConfigError, DataError, UsageError
+from stream_app.errors import DataError, UsageError
 
 _CSV_FIELD_LIMIT_BYTES = 16 * 1024 * 1024
+
+
+__all__ = ["EventFile", "EventSchema", "FileEvent", "FileFormat", "open_events"]
 
 
 class FileFormat(StrEnum):
@@ -55,21 +57,6 @@ class FileEvent:
 
     fields: Mapping[str, Any]
     avro: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class EventSchema:
-    """The schema of a file's events.
-
-    Attributes:
-        text: As it was found, for a registry.
-        document: As JSON gives it, for those who write Avro.
-        record: The same as a tree.
-    """
-
-    text: str
-    document: Any
-    record: Record
 
 
 class EventFile:
@@ -254,30 +241,3 @@ def open_events(
             f"{path}: cannot tell its format by its name (known: {known}); give --format"
         )
     return EventFile(path, chosen, schema, lenient=ignore_unknown)
-
-
-def read_schema_file(path: Path) -> EventSchema:
-    """Read an ``.avsc`` file.
-
-    Raises:
-        ConfigError: it cannot be read, or is no Avro schema of a record.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"{path}: cannot be read ({exc}); give an Avro schema") from exc
-    return event_schema(text, str(path))
-
-
-def event_schema(text: str, origin: str) -> EventSchema:
-    """Check that a schema is one of a record.
-
-    Raises:
-        ConfigError: it is not; the message begins with ``origin``.
-    """
-    tree = admit(text)
-    if isinstance(tree, Rejection):
-        raise ConfigError(f"{origin}: not a usable Avro schema: {tree.detail}")
-    if not isinstance(tree, Record):
-        raise ConfigError(f"{origin}: expected a record, found {describe(tree)}")
-    return EventSchema(text, json.loads(text), tree)

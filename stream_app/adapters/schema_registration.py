@@ -9,9 +9,9 @@ from pathlib import Path
 
 from stream_app.adapters.avro_parts import prediction_schema
 from stream_app.adapters.prometheus_telemetry import NullTelemetry
-from stream_app.adapters.record_files import read_schema_file
 from stream_app.adapters.registry import Registry
 from stream_app.adapters.registry_subjects import ensure_subject, value_subject
+from stream_app.adapters.schema_file import read_schema_file
 from stream_app.errors import RetriableError, UnavailableError
 from stream_app.settings import Framing, Settings
 

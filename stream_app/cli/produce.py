@@ -15,9 +15,9 @@ from stream_app.adapters.record_files import (
     EventFile,
     FileFormat,
     open_events,
-    read_schema_file,
 )
 from stream_app.adapters.replay import OutgoingEvent, ReplayReport, produce_events
+from stream_app.adapters.schema_file import read_schema_file
 from stream_app.cli.event_fields import (
     Partitioning,
     default_time_field,

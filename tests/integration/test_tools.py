@@ -287,14 +287,15 @@ def test_topics_need_an_input(cli: CommandLine) -> None:
     assert "topic 'absent-topic' does not exist" in answer.err
 
 
-@pytest.fixture
-def member(kafka: RealKafka) -> Iterator[tuple[str, str]]:
-    """An active member of a group of its own; (topic, group)."""
+@pytest.fixture(params=["classic", "consumer"])
+def member(request: pytest.FixtureRequest, kafka: RealKafka) -> Iterator[tuple[str, str, str]]:
+    """An active member of a group of its own; (topic, group, protocol)."""
     topic, group = kafka.topic("active", 2), unique("group")
     consumer = Consumer(
         {
             "bootstrap.servers": kafka.bootstrap_servers,
             "group.id": group,
+            "group.protocol": request.param,
             "client.id": "somebody",
             "auto.offset.reset": "earliest",
         }
@@ -309,16 +310,16 @@ def member(kafka: RealKafka) -> Iterator[tuple[str, str]]:
     thread = threading.Thread(target=poll)
     thread.start()
     assert assigned.wait(30)
-    yield topic, group
+    yield topic, group, request.param
     stop.set()
     thread.join()
     consumer.close()
 
 
 def test_offsets_are_not_moved_under_an_active_member(
-    cli: CommandLine, admin: KafkaAdmin, member: tuple[str, str]
+    cli: CommandLine, admin: KafkaAdmin, member: tuple[str, str, str]
 ) -> None:
-    topic, group = member
+    topic, group, _ = member
     names = {"input__topic": topic, "kafka__group": group}
     refused = cli("offsets", "reset", "--to", "start", "--yes", **names)
     assert refused.status == ExitStatus.USAGE
@@ -326,12 +327,12 @@ def test_offsets_are_not_moved_under_an_active_member(
     assert committed_offsets(admin, group, topic, [0, 1]) == {}
 
 
-def test_status_shows_who_reads_what(cli: CommandLine, member: tuple[str, str]) -> None:
-    topic, group = member
+def test_status_shows_who_reads_what(cli: CommandLine, member: tuple[str, str, str]) -> None:
+    topic, group, protocol = member
     names = {"input__topic": topic, "kafka__group": group}
     status = cli("status", "--json", **names).document
     assert status["group"]["state"] == "stable"
-    assert status["group"]["protocol"] == "classic"
+    assert status["group"]["protocol"] == protocol
     assert [m["partitions"] for m in status["group"]["members"]] == [[[topic, 0], [topic, 1]]]
     assert [p["member"].split(" on ")[0] for p in status["partitions"]] == ["somebody"] * 2
     assert status["absent_topics"] == [
@@ -340,7 +341,7 @@ def test_status_shows_who_reads_what(cli: CommandLine, member: tuple[str, str]) 
         f"{topic}.drift.partials",
     ]
     shown = cli("status", **names).out
-    assert f"group {group}: stable, classic, range, 1 members" in shown
+    assert f"group {group}: stable, {protocol}, " in shown
 
 
 def test_offsets_go_to_a_time_an_offset_and_the_ends(

@@ -8,13 +8,11 @@ import fastavro
 import pytest
 
 from stream_app.adapters.record_files import (
-    EventSchema,
     FileEvent,
     FileFormat,
-    event_schema,
     open_events,
-    read_schema_file,
 )
+from stream_app.adapters.schema_file import EventSchema, event_schema, read_schema_file
 from stream_app.errors import ConfigError, DataError, StreamAppError, UsageError
 
 CANARY = "canary-of-a-payload"
