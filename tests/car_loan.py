@@ -11,7 +11,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -49,14 +49,15 @@ def _schema(name: str) -> tuple[Any, bytes]:
 
 
 @cache
-def _stream() -> tuple[Event, ...]:
+def stream() -> tuple[Event, ...]:
+    """The example's events."""
     with (EXAMPLE / "stream.avro").open("rb") as file:
         return tuple(fastavro.reader(file))
 
 
 def event(number: int) -> Event:
     """The event with this number: the example's, over and over, each with an id of its own."""
-    rows = _stream()
+    rows = stream()
     return {**rows[number % len(rows)], "application_id": f"test-{number:07d}"}
 
 
@@ -125,6 +126,32 @@ class Answer:
     scores: tuple[float, ...]
 
 
+def answers(events: Iterable[Event]) -> list[Answer]:
+    """What ONNX Runtime says of each, asked directly and all at once."""
+    asked = list(events)
+    session = onnxruntime.InferenceSession(
+        EXAMPLE / "models" / "car_loan" / "1" / "model.onnx", providers=["CPUExecutionProvider"]
+    )
+    matrix = np.array([features(event) for event in asked], dtype=np.float32)
+    labels, scores = session.run(["label", "probabilities"], {"features": matrix})
+    return [
+        Answer(event["application_id"], event["timestamp"], label, tuple(row))
+        for event, label, row in zip(asked, labels.tolist(), scores.tolist(), strict=True)
+    ]
+
+
+def difference(prediction: Mapping[str, Any], answer: Answer) -> str | None:
+    """What a decoded prediction says otherwise, or ``None``."""
+    if prediction["event_id"] != answer.event_id:
+        return f"event_id {prediction['event_id']}, not {answer.event_id}"
+    if prediction["event_time"] != answer.event_time:
+        return "another event_time"
+    if prediction["label"] != answer.label:
+        return f"label {prediction['label']}, not {answer.label}"
+    far = [abs(a - b) for a, b in zip(prediction["scores"], answer.scores, strict=True)]
+    return None if max(far) <= TOLERANCE else f"scores differ by {max(far):.2g}"
+
+
 @dataclass
 class Feed:
     """Events sent to a job's input, and what must come out.
@@ -176,20 +203,12 @@ class Feed:
     def expected(self, prediction: Mapping[str, Any]) -> str | None:
         """What is wrong with a decoded prediction, or ``None``."""
         if not self._answers:
-            self._answer_all()
-        position = prediction["source_partition"], prediction["source_offset"]
-        answer = self._answers.get(position)
+            found = zip(self._good, answers(self._good.values()), strict=True)
+            self._answers.update(found)
+        answer = self._answers.get((prediction["source_partition"], prediction["source_offset"]))
         if answer is None:
             return "a prediction for an event that was broken"
-        if prediction["event_id"] != answer.event_id:
-            return f"event_id {prediction['event_id']}, not {answer.event_id}"
-        if prediction["event_time"] != answer.event_time:
-            return "another event_time"
-        if prediction["label"] != answer.label:
-            return f"label {prediction['label']}, not {answer.label}"
-        scores = prediction["scores"]
-        far = [abs(a - b) for a, b in zip(scores, answer.scores, strict=True)]
-        return None if max(far) <= TOLERANCE else f"scores differ by {max(far):.2g}"
+        return difference(prediction, answer)
 
     def _send_one(self) -> None:
         number, self.sent = self.sent, self.sent + 1
@@ -220,20 +239,6 @@ class Feed:
     def _flush(self) -> None:
         left = self._producer.flush(60)
         assert left == 0, f"{left} events were not sent"
-
-    def _answer_all(self) -> None:
-        session = onnxruntime.InferenceSession(
-            EXAMPLE / "models" / "car_loan" / "1" / "model.onnx",
-            providers=["CPUExecutionProvider"],
-        )
-        matrix = np.array([features(e) for e in self._good.values()], dtype=np.float32)
-        label, scores = session.run(["label", "probabilities"], {"features": matrix})
-        for (position, sent), one_label, one in zip(
-            self._good.items(), label.tolist(), scores.tolist(), strict=True
-        ):
-            self._answers[position] = Answer(
-                sent["application_id"], sent["timestamp"], one_label, tuple(one)
-            )
 
 
 def verdict(feed: Feed) -> Report:

@@ -75,7 +75,12 @@ class Job:
 
 
 def car_loan_job(
-    kafka: KafkaForTests, folder: Path, *, protocol: str = "classic", **overrides: str
+    kafka: KafkaForTests,
+    folder: Path,
+    *,
+    protocol: str = "classic",
+    create_topics: bool = True,
+    **overrides: str,
 ) -> Job:
     """The car-loan example on topics and a group of its own.
 
@@ -83,10 +88,17 @@ def car_loan_job(
         kafka: Where.
         folder: A folder of the test's own.
         protocol: ``classic`` or ``consumer``.
+        create_topics: Or leave them to the test, named by convention.
         overrides: Further settings, with ``__`` for the dot.
     """
-    topic = kafka.topic("loans")
-    settings = {
+    topics = {"input.topic": unique("loans")}
+    if create_topics:
+        topics = {
+            "input.topic": kafka.topic("loans"),
+            "output.predictions_topic": kafka.topic("loans-predictions"),
+            "output.dlq_topic": kafka.topic("loans-dlq"),
+        }
+    settings = topics | {
         "kafka.bootstrap_servers": kafka.bootstrap_servers,
         "kafka.group": unique("scorers"),
         "kafka.group_protocol": protocol,
@@ -94,11 +106,8 @@ def car_loan_job(
         "kafka.session_timeout_s": "2",
         "kafka.transaction_timeout_s": "5",
         "kafka.request_timeout_s": "4",
-        "input.topic": topic,
         "input.framing": "single-object",
         "input.schema_dir": str(ROOT / "schemas"),
-        "output.predictions_topic": kafka.topic("loans-predictions"),
-        "output.dlq_topic": kafka.topic("loans-dlq"),
         "model.repository": str(ROOT / "examples" / "car_loan" / "models"),
         "model.name": "car_loan",
         "registry.unknown_retry_s": "0",
