@@ -5,7 +5,6 @@ framing, stores, gates and strict walk as the path's decoder, so that a tool nev
 what the path would refuse as bytes.
 """
 
-import json
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any, Final
 import fastavro
 
 from stream_app.core.avro.canonical import fingerprint
+from stream_app.core.avro.document import document
 from stream_app.core.avro.framing import (
     Misframed,
     SchemaKey,
@@ -147,11 +147,8 @@ def _parse(writer: WriterSchema) -> _Parsed | Rejection:
     schema = admit(writer.text, writer.references)
     if isinstance(schema, Rejection):
         return schema
-    names: dict[str, Any] = {}
     try:
-        for reference in writer.references:
-            fastavro.parse_schema(json.loads(reference), named_schemas=names)
-        library = fastavro.parse_schema(json.loads(writer.text), named_schemas=names)
+        library = fastavro.parse_schema(document(schema))
     except Exception as exc:  # noqa: BLE001  # fastavro does not list what it raises
         return Rejection(
             Fault.SCHEMA_INCOMPATIBLE, f"the Avro library refuses it: {type(exc).__name__}"

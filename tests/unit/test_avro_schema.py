@@ -9,6 +9,7 @@ from fastavro.schema import to_parsing_canonical_form
 from hypothesis import given
 
 from stream_app.core.avro.canonical import canonical_form, fingerprint
+from stream_app.core.avro.document import document
 from stream_app.core.avro.parser import SchemaError, default_fits, parse
 from stream_app.core.avro.schema import Field, Logical, Primitive, PrimitiveType, Record, Reference
 from tests.avro_kit import schemas_with_values
@@ -48,6 +49,31 @@ def test_canonical_form_and_fingerprint_agree_with_fastavro(drawn: tuple[str, An
 def test_canonical_form_is_its_own_canonical_form(drawn: tuple[str, Any]) -> None:
     form = canonical_form(parse(json.loads(drawn[0])))
     assert canonical_form(parse(json.loads(form))) == form
+
+
+@given(schemas_with_values())
+def test_a_schema_written_as_a_document_parses_to_itself(drawn: tuple[str, Any]) -> None:
+    schema = parse(json.loads(drawn[0]))
+    assert parse(document(schema)) == schema
+
+
+def test_documents_keep_names_logical_types_and_defaults() -> None:
+    shared = {"type": "fixed", "name": "io.Key", "size": 16, "logicalType": "uuid"}
+    fields: Any = [
+        {"name": "key", "type": shared},
+        {"name": "other", "type": ["null", "io.Key"], "default": None},
+        {"name": "color", "type": {"type": "enum", "name": "io.Color", "symbols": ["RED"]}},
+        {
+            "name": "price",
+            "type": {"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 2},
+            "default": "",
+        },
+        {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}},
+    ]
+    record: Any = {"type": "record", "name": "io.Bill", "fields": fields}
+    assert document(parse(record)) == record
+    node: Any = {"type": "record", "name": "Node", "fields": [{"name": "next", "type": "Node"}]}
+    assert document(parse(node)) == node
 
 
 def test_names_take_the_namespace_of_what_encloses_them() -> None:

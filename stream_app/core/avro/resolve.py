@@ -3,16 +3,6 @@
 Decides which Avro types may fill which tensor, once per schema, so that a mismatch is told before
 rows fail. Names, aliases, defaults and categories are the contract's; the writer's defaults mean
 nothing to a reader. Refuses to know values.
-
-| tensor           | Avro                                                                   |
-|------------------|------------------------------------------------------------------------|
-| float32, float64 | boolean, int, long, float, double, decimal; string, enum by categories |
-| int64, uint8     | boolean, int, long; string, enum by categories                         |
-| bool             | boolean                                                                |
-| string           | string, enum, bytes                                                    |
-
-Each also as array, or but for string as raw bytes; each also in a union with null. Other branches
-of a union are allowed where a value shows of which branch it is; rows that have one are faults.
 """
 
 from typing import Final
@@ -28,10 +18,9 @@ from stream_app.core.avro.plan import (
     TimeColumn,
     python_type,
 )
+from stream_app.core.avro.readings import FLOATS, expectation, logical_of, non_null, reading_of
 from stream_app.core.avro.schema import (
-    NULL,
     Array,
-    Enum,
     Fixed,
     Logical,
     Map,
@@ -39,15 +28,11 @@ from stream_app.core.avro.schema import (
     PrimitiveType,
     Record,
     Schema,
-    Union,
     describe,
 )
 from stream_app.core.contract import Contract, DType, Encoding, Feature, OnNull
 from stream_app.core.faults import Fault
 
-_INTEGERS: Final = {PrimitiveType.BOOLEAN, PrimitiveType.INT, PrimitiveType.LONG}
-_NUMBERS: Final = _INTEGERS | {PrimitiveType.FLOAT, PrimitiveType.DOUBLE}
-_FLOATS: Final = {DType.FLOAT32, DType.FLOAT64}
 _UUID_BYTES: Final = 16
 
 
@@ -95,7 +80,7 @@ class _Resolver:
             self.problems.append(f"the id field {field!r} is not in {describe(self._schema)}")
             return None
         path, leaf, _ = found
-        branches = _non_null(leaf)
+        branches = non_null(leaf)
         if len(branches) == 1:
             match branches[0]:
                 case Primitive(type=PrimitiveType.STRING, logical=logical):
@@ -118,7 +103,7 @@ class _Resolver:
             self.problems.append(f"the time field {field!r} is not in {describe(self._schema)}")
             return None
         path, leaf, _ = found
-        match _non_null(leaf):
+        match non_null(leaf):
             case (Primitive(type=PrimitiveType.LONG, logical=Logical(name=name)),) if (
                 name in UNITS_PER_MS
             ):
@@ -147,7 +132,7 @@ def _locate(schema: Record, field: str) -> tuple[Path, Schema, bool] | None:
     here: Schema = schema
     is_mixed = False
     for name in path:
-        branches = _non_null(here)
+        branches = non_null(here)
         records = [branch for branch in branches if isinstance(branch, Record)]
         if len(records) != 1 or any(isinstance(branch, Map) for branch in branches):
             return None
@@ -163,16 +148,16 @@ def _present(feature: Feature, dtype: DType, path: Path, leaf: Schema, is_mixed:
     element, depth = _peel(feature, leaf)
     readable: list[tuple[Schema, Reading]] = []
     others: list[Schema] = []
-    for branch in _non_null(element):
-        reading = _reading(feature, dtype, branch)
+    for branch in non_null(element):
+        reading = reading_of(feature, dtype, branch)
         if reading is None:
             others.append(branch)
         else:
             readable.append((branch, reading))
     if not readable:
-        raise _MisfitError(f"expected {_expected(feature, dtype)}, found {describe(leaf)}")
+        raise _MisfitError(f"expected {expectation(feature, dtype)}, found {describe(leaf)}")
     types = frozenset(python_type(branch) for branch, _ in readable)
-    ways = {(reading, _logical_of(branch)) for branch, reading in readable}
+    ways = {(reading, logical_of(branch)) for branch, reading in readable}
     if len(ways) > 1 or any(python_type(branch) in types for branch in others):
         raise _MisfitError(f"the branches of {describe(leaf)} cannot be told apart")
     ((reading, logical),) = ways
@@ -184,7 +169,7 @@ def _present(feature: Feature, dtype: DType, path: Path, leaf: Schema, is_mixed:
         reading=reading,
         depth=depth,
         types=types,
-        is_mixed=is_mixed or bool(others) or (depth > 0 and len(_non_null(leaf)) > 1),
+        is_mixed=is_mixed or bool(others) or (depth > 0 and len(non_null(leaf)) > 1),
         logical=logical,
         codes=_codes(feature),
         fill=_fill(feature, dtype),
@@ -215,7 +200,7 @@ def _absent(feature: Feature, dtype: DType) -> Column:
 def _peel(feature: Feature, leaf: Schema) -> tuple[Schema, int]:
     """The element inside the arrays of ``leaf``, and how many those are."""
     element, depth = leaf, 0
-    while arrays := [branch for branch in _non_null(element) if isinstance(branch, Array)]:
+    while arrays := [branch for branch in non_null(element) if isinstance(branch, Array)]:
         element, depth = arrays[0].items, depth + 1
     if feature.encoding is Encoding.RAW:
         if depth:
@@ -229,46 +214,6 @@ def _peel(feature: Feature, leaf: Schema) -> tuple[Schema, int]:
     return element, depth
 
 
-def _reading(feature: Feature, dtype: DType, branch: Schema) -> Reading | None:
-    """How ``branch`` fills an element of ``dtype``; ``None``: not at all."""
-    if feature.encoding is Encoding.RAW:
-        return _raw_reading(feature, dtype, branch)
-    if feature.categories is not None:
-        named = isinstance(branch, Enum) or _is_string(branch)
-        fits = named and dtype not in {DType.BOOL, DType.STRING}
-        return Reading.CATEGORY if fits else None
-    match branch:
-        case (
-            Primitive(type=PrimitiveType.BYTES, logical=Logical(name="decimal"))
-            | Fixed(logical=Logical(name="decimal"))
-        ):
-            return Reading.DECIMAL if dtype in _FLOATS else None
-        case Primitive(type=PrimitiveType.STRING | PrimitiveType.BYTES) | Enum():
-            return Reading.TEXT if dtype is DType.STRING else None
-        case Primitive(type=name) if name in _readable_numbers(dtype):
-            return Reading.NUMBER
-    return None
-
-
-def _raw_reading(feature: Feature, dtype: DType, branch: Schema) -> Reading | None:
-    if dtype is DType.STRING:
-        return None
-    match branch:
-        case Primitive(type=PrimitiveType.BYTES):
-            return Reading.RAW
-        case Fixed(size=size) if size == feature.width * dtype.numpy.itemsize:
-            return Reading.RAW
-    return None
-
-
-def _readable_numbers(dtype: DType) -> set[PrimitiveType]:
-    if dtype in _FLOATS:
-        return _NUMBERS
-    if dtype is DType.BOOL:
-        return {PrimitiveType.BOOLEAN}
-    return set() if dtype is DType.STRING else _INTEGERS
-
-
 def _codes(feature: Feature) -> dict[str, int]:
     return {name: code for code, name in enumerate(feature.categories or ())}
 
@@ -277,7 +222,7 @@ def _fill(feature: Feature, dtype: DType) -> float | int | str | None:
     if feature.on_null is OnNull.DEAD_LETTER:
         return None
     if feature.on_null is OnNull.NAN:
-        if dtype not in _FLOATS:
+        if dtype not in FLOATS:
             raise _MisfitError(f"on_null is nan, but {dtype} has no NaN; set a default")
         return float("nan")
     if feature.default is None:
@@ -289,33 +234,5 @@ def _fill(feature: Feature, dtype: DType) -> float | int | str | None:
     return feature.categories.index(str(feature.default))
 
 
-def _expected(feature: Feature, dtype: DType) -> str:
-    if feature.encoding is Encoding.RAW:
-        size = feature.width * dtype.numpy.itemsize
-        return f"bytes, or fixed of {size} bytes, for {dtype}"
-    if feature.categories is not None:
-        return f"a string or an enum for categories as {dtype}"
-    if dtype is DType.STRING:
-        return "a string, an enum or bytes"
-    return f"{', '.join(sorted(_readable_numbers(dtype)))} for {dtype}"
-
-
-def _non_null(schema: Schema) -> tuple[Schema, ...]:
-    branches = schema.branches if isinstance(schema, Union) else (schema,)
-    return tuple(branch for branch in branches if not _is_null(branch))
-
-
-def _is_null(schema: Schema) -> bool:
-    return isinstance(schema, Primitive) and schema.type is NULL.type
-
-
-def _is_string(schema: Schema) -> bool:
-    return isinstance(schema, Primitive) and schema.type is PrimitiveType.STRING
-
-
 def _is_uuid(logical: Logical | None) -> bool:
     return logical is not None and logical.name == "uuid"
-
-
-def _logical_of(schema: Schema) -> Logical | None:
-    return schema.logical if isinstance(schema, Primitive | Fixed) else None
