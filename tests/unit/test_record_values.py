@@ -81,6 +81,7 @@ def test_a_cell_becomes_a_value(schema: object, cell: str, value: object) -> Non
         ("long", True, "a number"),
         ("double", "", "an empty value"),
         ("double", None, "a number"),
+        ("double", [CANARY], "a number"),
         ("string", 5, "a string"),
         ("string", None, "a string"),
         ("boolean", CANARY, "true or false"),
