@@ -23,6 +23,7 @@ LEAVES = (
     ("demo",),
     ("check",),
     ("score",),
+    ("kafka",),
     ("topics", "create"),
     ("produce",),
     ("tail",),
