@@ -32,7 +32,7 @@ from stream_app.adapters.worker_process import die_with_supervisor, worker_index
 from stream_app.core.batching import BatchBound, TransactionPolicy
 from stream_app.core.breaker import Breaker, BreakerLimits
 from stream_app.core.dead_letters import Origin
-from stream_app.core.metrics import MODEL_INFO, MODEL_LOAD_SECONDS
+from stream_app.core.metrics import MODEL_INFO, MODEL_LOAD_SECONDS, WORKERS_WANTED
 from stream_app.errors import ConfigError, ExitStatus, RetriableError, UnavailableError
 from stream_app.health import WorkerHealth
 from stream_app.loop import Loop, LoopConfig
@@ -74,6 +74,8 @@ def run_worker(settings: Settings) -> None:
         grace_s = settings.worker.grace_period_s
         stop = stack.enter_context(StopSignal(lambda: watchdog.expire_at(clock.now_s() + grace_s)))
         die_with_supervisor()
+        if index is None:
+            telemetry.gauge(WORKERS_WANTED, 1)
         if index is None and settings.http.enabled:
             server = stack.enter_context(
                 HttpServer(settings.http.host, settings.http.port, health, telemetry.render)

@@ -1,7 +1,9 @@
 """What every test run has: real clusters on demand, and a last line that says if they ran."""
 
+import os
 from collections.abc import Sequence
 
+import hypothesis
 import pytest
 
 from tests.kafka_fixtures import (
@@ -14,6 +16,15 @@ from tests.kafka_fixtures import (
 )
 
 __all__ = ["kafka", "kafka3", "kafka_installed", "mock_kafka", "registry_installed", "registry_url"]
+
+# Time says nothing about a law on a machine shared with others. In CI the same examples each run.
+hypothesis.settings.register_profile(
+    "stream-app",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("stream-app")
 
 MARKER_BY_FIXTURE = {
     "kafka": "kafka",

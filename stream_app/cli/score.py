@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from stream_app.adapters.logs import configure_logging
+from stream_app.adapters.worker_process import worker_index
 from stream_app.cli.options import ConfigOption, SetOption, read_settings
 from stream_app.wiring import run_supervisor, run_worker
 
@@ -31,7 +32,9 @@ def score(
     again, 78 a setting or the model is wrong.
     """
     settings = read_settings(config, assignments)
-    configure_logging(settings.log.level, settings.log.format)
+    index = worker_index()
+    bound = {} if index is None else {"worker": index}
+    configure_logging(settings.log.level, settings.log.format, **bound)
     if workers == 1:
         run_worker(settings)
         return
