@@ -268,7 +268,7 @@ def test_topics_follow_an_input_that_is_there_and_differences_are_told(
     source = kafka.topic("source", 5)
     made = cli("topics", "create", "--json", input__topic=source).document["topics"]
     assert [t["partitions"] for t in made if t["role"] in {"predictions", "dlq"}] == [5, 5]
-    other = cli("topics", "create", "--partitions", 2, "--keep-forever", input__topic=source)
+    other = cli("topics", "create", "--partitions", 2, "--retention-ms", 7, input__topic=source)
     assert other.status == ExitStatus.OK
     assert f"topic {source}.dlq: 5 partitions, expected 2; retention.ms=" in other.err
 
