@@ -9,6 +9,7 @@ from typing import Any
 
 import fastavro
 import numpy as np
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from stream_app.core.avro.canonical import canonical_form, fingerprint
@@ -20,6 +21,10 @@ from stream_app.core.columns import BytesColumn, Header, RecordBatch, TimestampT
 from stream_app.core.contract import Contract, DType, Feature, InputTensor
 from stream_app.core.faults import Fault
 from stream_app.core.metrics import Metric
+
+# How long an example takes says something about the machine, nothing about the law.
+settings.register_profile("laws", deadline=None)
+settings.load_profile("laws")
 
 TOPIC = "events"
 RECORD = "test.Event"

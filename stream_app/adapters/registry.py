@@ -5,6 +5,7 @@ never a record's fault. Refuses to know what is done about it. Answers are not f
 (redirects), not unpacked, and not read beyond a bound of size and time.
 """
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -23,6 +24,7 @@ from stream_app.ports import Telemetry
 from stream_app.settings import RegistrySettings
 
 MAX_REFERENCES: Final = 64
+_CREDENTIALS: Final = re.compile(r"//[^/,]*@")
 _NORMALIZE: Final = True
 """Two texts that differ in layout alone are one schema."""
 _NOT_FOUND: Final = 404
@@ -44,13 +46,14 @@ class Registry:
         Raises:
             ConfigError: no client can be made with these settings.
         """
-        self._url = settings.url
+        self._where = f"schema registry {_shown(settings.url)}"
         self._telemetry = telemetry
         try:
             self._client = SchemaRegistryClient(_client_config(settings))
         except (ValueError, TypeError, OSError) as exc:
+            reason = str(exc).replace(settings.url, _shown(settings.url))
             raise ConfigError(
-                f"expected a usable schema registry, found {type(exc).__name__}: {exc}; correct "
+                f"expected a usable schema registry, found {type(exc).__name__}: {reason}; correct "
                 "registry.url and the other registry settings"
             ) from exc
         bound_answers(self._client, settings.timeout_s)
@@ -149,20 +152,21 @@ class Registry:
                 return None
             self._telemetry.count(REGISTRY_REQUESTS, 1, "refused")
             raise RetriableError(
-                f"{self._where()}: HTTP {exc.http_status_code}; {_remedy(exc.http_status_code)}"
+                f"{self._where}: HTTP {exc.http_status_code}; {_remedy(exc.http_status_code)}"
             ) from exc
         except Exception as exc:  # the client passes on whatever HTTP and JSON raise
             self._telemetry.count(REGISTRY_REQUESTS, 1, "unreachable")
             raise RetriableError(
-                f"{self._where()}: no usable answer ({type(exc).__name__}); see that it runs and "
+                f"{self._where}: no usable answer ({type(exc).__name__}); see that it runs and "
                 "that registry.url leads to it"
             ) from exc
         self._telemetry.count(REGISTRY_REQUESTS, 1, "found")
         return answer
 
-    def _where(self) -> str:
-        scheme, _, rest = self._url.rpartition("://")
-        return f"schema registry {scheme}://{rest.rpartition('@')[2]}"
+
+def _shown(urls: str) -> str:
+    """The addresses without the credentials that may stand in them."""
+    return _CREDENTIALS.sub("//", urls)
 
 
 def _is_absent(status: int, code: int) -> bool:

@@ -306,6 +306,18 @@ def test_messages_hide_the_credentials_of_the_address(server: FakeRegistry) -> N
     assert "registry.password" in str(caught.value)
 
 
+def test_messages_hide_credentials_in_every_address_of_a_list() -> None:
+    away = refused_port_url().removeprefix("http://")
+    settings = RegistrySettings(url=f"http://user:canary@{away},http://{away}", timeout_s=TIMEOUT_S)
+    with pytest.raises(RetriableError) as caught:
+        Registry(settings, CountedTelemetry()).by_id(7)
+    assert "canary" not in str(caught.value)
+    assert str(caught.value).count(away) == 2
+    with pytest.raises(ConfigError) as refused_at_start:
+        _registry("ftp://user:canary@registry")
+    assert "canary" not in str(refused_at_start.value)
+
+
 @pytest.mark.parametrize("url", ["", "registry:8081", "ftp://registry"])
 def test_an_address_that_is_none_is_a_configuration_error(url: str) -> None:
     with pytest.raises(ConfigError, match=r"registry\.url"):
