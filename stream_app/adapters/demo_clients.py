@@ -28,7 +28,6 @@ _QUEUE_RECORDS = 100_000
 _QUEUE_FULL_WAIT_S = 0.05
 _READ_WAIT_S = 0.1
 _READ_RECORDS = 2_000
-_KEPT_PREDICTIONS = 5
 _GONE = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.GROUP_ID_NOT_FOUND}
 
 
@@ -126,7 +125,7 @@ class OutcomeReader:
         samples: After each look that found something, the moment and the sum of both.
         seen_at: By position of the event, when its prediction was first seen, while ``timing``.
         timing: Whether predictions are decoded to know their position; costs some microseconds.
-        examples: The first decoded predictions.
+        examples: The first decoded prediction of each input partition.
         reasons: The message of the first dead letter of each code.
     """
 
@@ -142,7 +141,7 @@ class OutcomeReader:
         self.samples: list[tuple[float, int]] = []
         self.seen_at: dict[Position, float] = {}
         self.timing = False
-        self.examples: list[Mapping[str, Any]] = []
+        self.examples: dict[int, Mapping[str, Any]] = {}
         self.reasons: dict[str, str] = {}
 
     def __enter__(self) -> Self:
@@ -221,8 +220,7 @@ class OutcomeReader:
                 f"{message.offset()} cannot be read: {exc}"
             ) from exc
         self.seen_at.setdefault((partition, offset), now_s)
-        if len(self.examples) < _KEPT_PREDICTIONS:
-            self.examples.append(prediction)
+        self.examples.setdefault(partition, prediction)
 
     def _take_dead_letter(self, message: Any) -> None:
         headers = message.headers() or []
@@ -238,7 +236,6 @@ _READER_PROPERTIES = {
     "enable.auto.offset.store": False,
     "auto.offset.reset": "earliest",
     "isolation.level": "read_committed",
-    "fetch.wait.max.ms": 50,
 }
 
 

@@ -1,11 +1,13 @@
 """``stream-app demo``: the whole job on a small cluster, shown and judged."""
 
 import json
+import logging
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
+from rich.console import Console
 
 from stream_app.adapters.logs import configure_logging
 from stream_app.demo.answer import print_answer
@@ -13,9 +15,10 @@ from stream_app.demo.interrupts import InterruptedDemoError
 from stream_app.demo.options import DemoOptions, KafkaKind
 from stream_app.demo.run import run_demo
 from stream_app.demo.screen import open_console
+from stream_app.demo.summary import Summary
 from stream_app.errors import ExitStatus, UsageError
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(
@@ -25,12 +28,12 @@ app = typer.Typer()
 )
 def demo(
     kafka: Annotated[
-        KafkaKind,
+        Literal["mock", "real"],
         typer.Option(
             help="mock: inside this process, at least once. real: an Apache Kafka started for this "
             "run, exactly once, and a worker is killed."
         ),
-    ] = KafkaKind.MOCK,
+    ] = "mock",
     bootstrap: Annotated[
         str,
         typer.Option(
@@ -62,27 +65,35 @@ def demo(
         typer.Option("--keep", help="Leave topics (with --bootstrap), settings file and logs."),
     ] = False,
 ) -> None:
-    """Show the whole job: events in, predictions and dead letters out, nothing lost or repeated.
+    """Show the whole job: events in, predictions and dead letters out.
 
-    Two workers of one consumer group score car-loan applications, some of them malformed on
-    purpose. At the end all topics are read again to count what was lost or repeated. Exit status:
-    0 nothing was, 65 something was, 75 nothing moved any more.
+    Two workers of one consumer group score car-loan applications, some of
+    them malformed on purpose. At the end all topics are read again to count
+    what was lost and what was repeated.
+
+    Exit status: 0 nothing was, 65 something was, 75 nothing moved any more.
     """
-    options = DemoOptions.of(kafka, bootstrap, events, workers, kill=kill, keep=keep)
+    options = DemoOptions.of(KafkaKind(kafka), bootstrap, events, workers, kill=kill, keep=keep)
     if summary is not None:
         _require_writable(summary)
-    # What matters is on the screen; a client's grumbling about a killed broker is not.
+    # What matters is on the screen; a client's grumbling about a broker that went is not.
     configure_logging("error", "auto")
+    logging.getLogger("librdkafka").setLevel(logging.CRITICAL)
     console = open_console()
     try:
         result = run_demo(options, console)
     except InterruptedDemoError as exc:
-        console.print(f"{exc}; nothing is left behind")
+        console.print(str(exc) if keep else f"{exc}; nothing is left behind", style="yellow")
         raise typer.Exit(128 + exc.number) from exc
+    raise typer.Exit(conclude(result, console, summary))
+
+
+def conclude(result: Summary, console: Console, path: Path | None) -> ExitStatus:
+    """Write and show what came out; the status to end with."""
+    if path is not None:
+        path.write_text(json.dumps(result.to_json(), indent=2) + "\n", encoding="utf-8")
     print_answer(console, result)
-    if summary is not None:
-        summary.write_text(json.dumps(result.to_json(), indent=2) + "\n", encoding="utf-8")
-    raise typer.Exit(ExitStatus.OK if result.ok else ExitStatus.DATA)
+    return ExitStatus.OK if result.ok else ExitStatus.DATA
 
 
 def _require_writable(path: Path) -> None:

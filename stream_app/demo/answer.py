@@ -100,7 +100,8 @@ def _dead_letters(summary: Summary) -> Table:
 
 
 def _print_verdict(console: Console, summary: Summary) -> None:
-    for note in summary.report.notes:
+    # What the mock cannot show was said before it began.
+    for note in summary.report.notes if summary.kafka != KafkaKind.MOCK else ():
         console.print(Text(f"note: {note}", style="dim"))
     if not summary.ok:
         for fault in summary.faults:

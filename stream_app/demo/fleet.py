@@ -126,6 +126,8 @@ class Fleet:
             for worker in running.values():
                 worker.expected_to_end = True
                 worker.process.send_signal(signal.SIGTERM)
+                # One that somebody had suspended hears of it only when it goes on.
+                worker.process.send_signal(signal.SIGCONT)
             deadline_s = time.monotonic() + within_s
             while any(w.process.poll() is None for w in running.values()):
                 if time.monotonic() > deadline_s or hurry():

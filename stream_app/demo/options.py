@@ -32,7 +32,7 @@ class KafkaKind(StrEnum):
     OWN = "own"
 
 
-_DEFAULT_EVENTS: Final = {KafkaKind.MOCK: 30_000, KafkaKind.REAL: 150_000, KafkaKind.OWN: 50_000}
+_DEFAULT_EVENTS: Final = {KafkaKind.MOCK: 30_000, KafkaKind.REAL: 120_000, KafkaKind.OWN: 50_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,6 @@ class DemoOptions:
         """
         if bootstrap_servers:
             kafka = KafkaKind.OWN
-        elif kafka is KafkaKind.OWN:
-            raise UsageError("--kafka own needs the address of your cluster: --bootstrap HOST:PORT")
         if kill and kafka is KafkaKind.MOCK:
             raise UsageError(
                 "--kill needs transactions, which the mock cluster has not: a killed worker's last "

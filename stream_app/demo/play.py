@@ -47,7 +47,8 @@ class Play:
             " ".join(map(str, sorted(self.fleet.partitions(index)))) or "none"
             for index in range(workers)
         )
-        self.screen.say(f"{workers} worker(s) share {PARTITIONS} partitions: {shares}")
+        noun = "worker reads" if workers == 1 else "workers share"
+        self.screen.say(f"{workers} {noun} {PARTITIONS} partitions: {shares}")
 
     def warm_up(self) -> None:
         """A few events, of which nothing is measured."""

@@ -22,7 +22,7 @@ from stream_app.demo.clusters import Cluster, open_cluster
 from stream_app.demo.events import prepare_events
 from stream_app.demo.fleet import Fleet, ended_badly
 from stream_app.demo.interrupts import Interrupts
-from stream_app.demo.options import DemoOptions
+from stream_app.demo.options import MALFORMED_SHARE, DemoOptions
 from stream_app.demo.play import Play, open_play
 from stream_app.demo.screen import Screen
 from stream_app.demo.settings_file import STOP_WITHIN_S, leave_out_environment, write_settings
@@ -91,6 +91,10 @@ def _tell(
     fleet = Fleet(config, folder, options.workers)
     stack.callback(fleet.close)
     stack.callback(lambda: fleet.stop(STOP_WITHIN_S, lambda: interrupts.count > 1))
+    screen.say(
+        f"starting {_plural(options.workers)}; preparing {options.events:,} events, "
+        f"{MALFORMED_SHARE:.0%} of them malformed on purpose"
+    )
     for index in range(options.workers):
         fleet.start(index)
     events = prepare_events(options.events)
@@ -128,9 +132,13 @@ def _folder(options: DemoOptions, stack: ExitStack, screen: Screen) -> Path:
 
 def _introduce(cluster: Cluster, options: DemoOptions, screen: Screen) -> None:
     delivery = options.delivery.value.replace("_", " ")
-    screen.say(f"{cluster.title}; delivery {delivery}", style="bold")
+    screen.say(f"{cluster.title}: delivery {delivery}", style="bold")
     if cluster.caution:
         screen.say(cluster.caution, style="yellow")
+
+
+def _plural(workers: int) -> str:
+    return "1 scorer process" if workers == 1 else f"{workers} scorer processes"
 
 
 def _summary(play: Play, report: Report, faults: list[str], versions: dict[str, str]) -> Summary:
@@ -146,7 +154,7 @@ def _summary(play: Play, report: Report, faults: list[str], versions: dict[str, 
         measured=play.measured(),
         report=report,
         faults_seen=tuple(faults),
-        examples=tuple(play.reader.examples),
+        examples=tuple(example for _, example in sorted(play.reader.examples.items())),
         reasons=play.reader.reasons,
         versions=versions,
     )

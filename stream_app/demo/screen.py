@@ -7,6 +7,7 @@ once a second. Refuses to measure.
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from types import TracebackType
 from typing import Final, Self
 
@@ -19,8 +20,7 @@ from rich.text import Text
 _REDRAW_EVERY_S: Final = 0.125
 _LINE_EVERY_S: Final = 1.0
 _PIPE_WIDTH: Final = 100
-_INDENT: Final = 9
-"""Width of the clock before each line."""
+_LEAST_WIDTH: Final = 20
 
 
 def open_console() -> Console:
@@ -40,6 +40,7 @@ class Standing:
         predictions: Seen.
         dead_letters: Seen.
         per_second: Outcomes of late.
+        alive: Workers that run.
         workers: What each worker does, in words.
     """
 
@@ -49,6 +50,7 @@ class Standing:
     predictions: int
     dead_letters: int
     per_second: float
+    alive: int
     workers: Sequence[str]
 
 
@@ -81,12 +83,12 @@ class Screen:
         return time.monotonic() - self._start_s
 
     def say(self, text: str, style: str = "") -> None:
-        """A milestone."""
-        line = Table.grid(padding=(0, 1))
-        line.add_column(width=_INDENT - 2, justify="right", style="dim", no_wrap=True)
-        line.add_column(overflow="fold")
-        line.add_row(f"{self.elapsed_s:.1f} s", Text(text, style=style))
-        self._console.print(line)
+        """A milestone: on a terminal wrapped beside the clock, else one line however long."""
+        clock = f"{self.elapsed_s:6.1f} s  "
+        width = self._console.width - len(clock) if self._console.is_terminal else len(text) + 1
+        for number, part in enumerate(wrap(text, max(width, _LEAST_WIDTH)) or [""]):
+            line = Text(clock if number == 0 else " " * len(clock), style="dim")
+            self._console.print(line.append(part, style=style or "not dim"), soft_wrap=True)
 
     @property
     def due(self) -> bool:
@@ -108,10 +110,13 @@ class Screen:
 
 
 def _line(standing: Standing) -> str:
+    if standing.sent == 0:
+        each = (f"worker {index} {told}" for index, told in enumerate(standing.workers))
+        return f"{standing.phase}: {', '.join(each)}"
     return (
-        f"{standing.phase}: {standing.sent:,} of {standing.events:,} events sent, "
+        f"{standing.phase}: {standing.sent:,}/{standing.events:,} sent, "
         f"{standing.predictions:,} predictions, {standing.dead_letters:,} dead letters, "
-        f"{standing.per_second:,.0f}/s"
+        f"{standing.per_second:,.0f}/s, {standing.alive} workers"
     )
 
 

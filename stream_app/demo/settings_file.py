@@ -72,14 +72,18 @@ def _sections(
     options: DemoOptions, bootstrap_servers: str, name: str, folder: Path
 ) -> dict[str, Section]:
     kafka: dict[str, str | float | bool] = {"bootstrap_servers": bootstrap_servers, "group": name}
+    properties: dict[str, str] = {}
     if options.kafka is KafkaKind.MOCK:
-        # The mock makes members of the classic protocol wait three seconds for each other.
+        # The mock makes members of the classic protocol wait three seconds for each other, and
+        # answers a fetch when its wait is over, even if records came before.
         kafka["group_protocol"] = "consumer"
+        properties["fetch.wait.max.ms"] = "5"
     else:
         kafka["session_timeout_s"] = _SESSION_S
     return {
         "": {"delivery": options.delivery.value},
         "kafka": kafka,
+        "kafka.properties": properties,
         "input": {
             "topic": name,
             "framing": "single-object",
@@ -98,8 +102,10 @@ def _sections(
 def _toml(sections: Mapping[str, Section]) -> str:
     lines = []
     for name, values in sections.items():
-        if name:
+        if name and values:
             lines.append(f"\n[{name}]")
-        # A JSON string, number or boolean is one of TOML too.
-        lines += [f"{key} = {json.dumps(v, ensure_ascii=False)}" for key, v in values.items()]
+        for key, value in values.items():
+            shown = json.dumps(key) if "." in key else key
+            # A JSON string, number or boolean is one of TOML too.
+            lines.append(f"{shown} = {json.dumps(value, ensure_ascii=False)}")
     return "\n".join(lines) + "\n"

@@ -124,6 +124,7 @@ class Traffic:
             predictions=self._reader.predictions,
             dead_letters=self._reader.dead_letters,
             per_second=self._per_second(now_s),
+            alive=self._fleet.alive,
             workers=[self._told(index) for index in range(self._fleet.count)],
         )
 
