@@ -15,6 +15,10 @@ from tests.worker import Workers, car_loan_job, group_members, open_transactions
 
 PROTOCOLS = ("classic", "consumer")
 
+SLOW_MODEL = ",".join(f"before_process:{hit}:sleep=0.01" for hit in range(1, 2_500))
+"""With small batches and long transactions: a worker that never catches up, so that every
+rebalance meets an open transaction."""
+
 
 @contextmanager
 def load(feed: Feed, per_second: float) -> Iterator[None]:
@@ -48,11 +52,18 @@ def test_a_hundred_thousand_events_come_out_exactly_once(kafka: RealKafka, tmp_p
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_workers_come_and_go_under_load(kafka: RealKafka, tmp_path: Path, protocol: str) -> None:
-    job = car_loan_job(kafka, tmp_path, protocol=protocol)
+    job = car_loan_job(
+        kafka,
+        tmp_path,
+        protocol=protocol,
+        kafka__transaction_timeout_s="10",
+        batch__max_records="16",
+        batch__transaction_time_s="3",
+    )
     feed = Feed(job)
     with Workers(job) as workers, load(feed, per_second=1_500):
-        first = workers.start().wait_scoring()
-        others = [workers.start(), workers.start()]
+        first = workers.start(failpoint=SLOW_MODEL).wait_scoring()
+        others = [workers.start(failpoint=SLOW_MODEL) for _ in range(2)]
         for worker in others:
             worker.wait_scoring()
         assert group_members(job) == 3

@@ -1,0 +1,75 @@
+"""A worker frozen past its session is a zombie: what it held must not be committed twice."""
+
+from pathlib import Path
+
+import pytest
+
+from stream_app.failpoints import Place
+from tests.car_loan import PARTITIONS, Feed, assert_exactly_once
+from tests.kafka_fixtures import RealKafka
+from tests.worker import Job, Worker, Workers, car_loan_job, open_transactions, until
+
+EVENTS = 8_000
+
+
+def has_partitions(worker: Worker, count: int) -> None:
+    until(
+        f"it owns {count} partitions",
+        lambda: worker.metric("stream_app_assigned_partitions") == count,
+        30,
+    )
+
+
+def job_of_small_transactions(
+    kafka: RealKafka, folder: Path, protocol: str, session_s: str = "2"
+) -> Job:
+    return car_loan_job(
+        kafka,
+        folder,
+        protocol=protocol,
+        kafka__session_timeout_s=session_s,
+        batch__max_records="128",
+        batch__transaction_records="1000",
+    )
+
+
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_a_zombie_that_wakes_commits_nothing_of_what_it_held(
+    kafka: RealKafka, tmp_path: Path, protocol: str
+) -> None:
+    job = job_of_small_transactions(kafka, tmp_path, protocol)
+    feed = Feed(job)
+    with Workers(job) as workers:
+        other = workers.start()
+        zombie = workers.start(failpoint=f"{Place.MID_DELIVER}:20:stop")
+        has_partitions(other, 2)
+        has_partitions(zombie, 2)
+        feed.send(EVENTS)
+        zombie.wait_for("failpoint_fires")
+        has_partitions(other, PARTITIONS)
+        zombie.resume()
+        has_partitions(zombie, 2)
+        feed.send(EVENTS)
+        assert_exactly_once(feed)
+        (aborted,) = zombie.events("transaction_aborted")
+        assert "UNKNOWN_MEMBER_ID" in aborted["reason"] or "no longer a member" in aborted["reason"]
+        assert [worker.stop() for worker in workers.started] == [0, 0]
+
+
+def test_a_zombie_whose_transaction_the_broker_has_ended_makes_itself_anew(
+    kafka: RealKafka, tmp_path: Path
+) -> None:
+    # It stays a member all the time: nobody but itself brings it back to the committed offsets.
+    job = job_of_small_transactions(kafka, tmp_path, "classic", session_s="25")
+    feed = Feed(job)
+    feed.send(EVENTS)
+    with Workers(job) as workers:
+        zombie = workers.start(failpoint=f"{Place.BEFORE_COMMIT}:3:stop")
+        zombie.wait_for("failpoint_fires")
+        until("its transaction is open", lambda: open_transactions(job) > 0, 10)
+        until("the broker ends it", lambda: open_transactions(job) == 0, 30)
+        zombie.resume()
+        assert_exactly_once(feed)
+        assert zombie.events("producer_rebuilt")
+        assert {event["event_kind"] for event in zombie.events("rebalance")} == {"assigned"}
+        assert zombie.stop() == 0
