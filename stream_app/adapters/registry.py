@@ -88,16 +88,6 @@ class Registry:
         )
         return None if found is None else int(found.schema_id)
 
-    def is_compatible(self, subject: str, text: str) -> bool:
-        """Whether the schema ``text`` may be the next version of ``subject``, which may be new."""
-        answer = self._ask(
-            partial(
-                self._client.test_compatibility, subject, Schema(text, "AVRO"), normalize=_NORMALIZE
-            ),
-            _is_absent,
-        )
-        return answer is None or bool(answer)
-
     def compatibility(self, subject: str) -> str | None:
         """The level set for ``subject`` itself; ``None``: none is."""
         level = self._ask(partial(self._client.get_compatibility, subject), _is_no_level)

@@ -58,13 +58,13 @@ def lookup_registered_id(registry: Registry, subject: str, text: str) -> int:
 
 
 def _register(registry: Registry, subject: str, text: str) -> int:
-    # Some registries start with no check at all; the level is set before anything is compared.
+    # Some registries start with no check at all. With a level set, the registry itself compares
+    # and registers in one step, and refuses what does not fit.
     if registry.compatibility(subject) in _UNCHECKED:
         registry.set_compatibility(subject, _BACKWARD)
-    if registry.is_compatible(subject, text):
-        registered = registry.register(subject, text)
-        if registered is not None:
-            return registered
+    registered = registry.register(subject, text)
+    if registered is not None:
+        return registered
     raise ConfigError(
         f"expected an output schema that readers of subject {subject!r} can also read old records "
         "with, found one that is not compatible with its latest version; give new fields "

@@ -45,6 +45,16 @@ def test_canonical_form_and_fingerprint_agree_with_fastavro(drawn: tuple[str, An
     assert fingerprint(parse(schema)).hex() == library_fingerprint(form, "CRC-64-AVRO")
 
 
+def test_a_named_type_is_written_out_once() -> None:
+    color = {"type": "enum", "name": "io.Color", "symbols": ["RED"]}
+    fields: Any = [{"name": "a", "type": color}, {"name": "b", "type": ["null", "io.Color"]}]
+    record: Any = {"type": "record", "name": "io.Car", "fields": fields}
+    form = canonical_form(parse(record))
+    assert form == to_parsing_canonical_form(record)
+    assert form.count("RED") == 1
+    assert parse(json.loads(form)) == parse(record)
+
+
 @given(schemas_with_values())
 def test_canonical_form_is_its_own_canonical_form(drawn: tuple[str, Any]) -> None:
     form = canonical_form(parse(json.loads(drawn[0])))

@@ -142,16 +142,14 @@ class _Meter:
 
 
 def _check_items(items: Schema, measures: _Measures) -> None:
-    if measures.width == 0:
-        detail = f"an array or map of {describe(items)}, which takes no bytes"
-    elif measures.empty_parts > MAX_EMPTY_PARTS_PER_BYTE * measures.width:
-        detail = (
-            f"an array or map of {describe(items)}, with {measures.empty_parts} parts that take no "
-            f"bytes on {measures.width} that are taken"
+    if measures.empty_parts > MAX_EMPTY_PARTS_PER_BYTE * measures.width:
+        raise _RejectedError(
+            Rejection(
+                Fault.SCHEMA_ZERO_WIDTH_ITEMS,
+                f"an array or map of {describe(items)}: each may be {measures.empty_parts} parts "
+                f"without bytes on {measures.width} bytes",
+            )
         )
-    else:
-        return
-    raise _RejectedError(Rejection(Fault.SCHEMA_ZERO_WIDTH_ITEMS, detail))
 
 
 def _document(text: str) -> JsonValue:
