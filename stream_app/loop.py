@@ -108,7 +108,6 @@ class Loop:
         """One round: recover if something is to be recovered, fetch, process, commit if due."""
         now_s = self._clock.now_s()
         self._watchdog.tick()
-        self._health.tick(now_s)
         self._recovery.settle(now_s)
         records = self._fetch(now_s)
         if len(records):
@@ -181,7 +180,6 @@ class Loop:
         """Open the sink, then join; brokers that are away are waited for."""
         while not stop():
             self._watchdog.tick()
-            self._health.tick(self._clock.now_s())
             try:
                 self._sink.open()
                 break

@@ -139,7 +139,7 @@ class Sink(Protocol):
             offsets: By input partition.
             membership: Taken right after the last fetch, or in ``revoked``.
             deadline_s: On the monotonic clock; past it, give up and raise ``AbortedError`` if
-                that can still be done, else go on until the watchdog ends the process.
+                that can still be done. An outcome that only the brokers know is waited for.
 
         Raises:
             AbortedError: not committed; must be aborted.

@@ -70,7 +70,7 @@ def run_worker(settings: Settings) -> None:
     telemetry = PrometheusTelemetry(worker=index)
     health = WorkerHealth(clock, 2 * settings.kafka.max_poll_interval_s, telemetry)
     with ExitStack() as stack:
-        watchdog = stack.enter_context(ThreadWatchdog())
+        watchdog = stack.enter_context(ThreadWatchdog(on_tick=health.tick))
         grace_s = settings.worker.grace_period_s
         stop = stack.enter_context(StopSignal(lambda: watchdog.expire_at(clock.now_s() + grace_s)))
         die_with_supervisor()
@@ -86,11 +86,10 @@ def run_worker(settings: Settings) -> None:
         slot = stack.enter_context(
             acquire_slot(settings.worker.state_dir, settings.kafka.group, settings.worker.instance)
         )
-        keep_ticking = _Ticker(clock, watchdog, health)
         scorer = _wait_for(
-            lambda: build_scorer(settings, model, clock, telemetry), settings, stop, keep_ticking
+            lambda: build_scorer(settings, model, clock, telemetry), settings, stop, watchdog
         )
-        _wait_for(lambda: prepare_start(settings), settings, stop, keep_ticking)
+        _wait_for(lambda: prepare_start(settings), settings, stop, watchdog)
         if scorer is None:
             return
         build_loop(
@@ -190,7 +189,11 @@ def build_loop(
     exactly_once = settings.delivery is Delivery.EXACTLY_ONCE
     sink: Sink
     if exactly_once:
-        sink = TransactionalSink(settings, transactional_id, clock, telemetry, watchdog)
+
+        def waiting(value: bool) -> None:
+            health.paused = value
+
+        sink = TransactionalSink(settings, transactional_id, clock, telemetry, watchdog, waiting)
     else:
         sink = AtLeastOnceSink(
             settings, transactional_id, clock, telemetry, watchdog, source.commit
@@ -207,30 +210,17 @@ def build_loop(
     return Loop(config, source, sink, scorer, clock, telemetry, watchdog, health)
 
 
-class _Ticker:
-    """Says that the process is alive while it waits for the world before the loop runs."""
-
-    def __init__(self, clock: Clock, watchdog: Watchdog, health: WorkerHealth) -> None:
-        self._clock = clock
-        self._watchdog = watchdog
-        self._health = health
-
-    def __call__(self) -> None:
-        self._watchdog.tick()
-        self._health.tick(self._clock.now_s())
-
-
 def _wait_for(
     action: Callable[[], _Answer],
     settings: Settings,
     stop: Callable[[], bool],
-    keep_ticking: Callable[[], None],
+    watchdog: Watchdog,
 ) -> _Answer | None:
     """Do it, again and again while a server is away; ``None`` when told to stop meanwhile."""
     deadline_s = time.monotonic() + settings.start.wait_s
     pause_s = _RETRY_FIRST_S
     while not stop():
-        keep_ticking()
+        watchdog.tick()
         try:
             return action()
         except (UnavailableError, RetriableError) as exc:

@@ -8,6 +8,7 @@ request of the old one could end a later transaction). Refuses to know what is d
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -113,17 +114,19 @@ class KafkaSink:
         """See the port."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            producer.purge()
-            producer.flush(1.0)
+            # A producer that was fenced raises from every call; there is nothing to save in it.
+            with suppress(KafkaException):
+                producer.purge()
+                producer.poll(0)
 
     def _delivered(self, error: Any, message: Any) -> None:
         """Latch the first real failure; the unit fails when it is looked at next."""
         if error is None or error.code() in _AFTER_ABORT:
             return
-        if error.code() == KafkaError.INVALID_TIMESTAMP:
-            self._routes.distrust_timestamps()
         if self._failure is None:
             self._failure = error
+            if error.code() == KafkaError.INVALID_TIMESTAMP:
+                self._routes.distrust_timestamps()
             log.error("delivery_failed", topic=message.topic(), reason=explain("deliver", error))
 
     def _raise_failure(self) -> None:
@@ -145,8 +148,11 @@ class TransactionalSink(KafkaSink):
         clock: Clock,
         telemetry: Telemetry,
         watchdog: Watchdog,
+        waiting: Callable[[bool], None] = lambda _: None,
     ) -> None:
+        """As the base; ``waiting`` is told while a commit or an abort waits for brokers."""
         super().__init__(settings, transactional_id, clock, telemetry, watchdog)
+        self._waiting = waiting
         self._open = False
         self._unclear = False
         self._rebuilt_s: deque[float] = deque(maxlen=_REBUILDS)
@@ -181,7 +187,8 @@ class TransactionalSink(KafkaSink):
     def commit(
         self, offsets: Mapping[int, NextOffset], membership: GroupMembership, deadline_s: float
     ) -> None:
-        """See the port."""
+        """See the port; what the broker alone knows is waited for past the deadline."""
+        del deadline_s
         if not membership.is_member:
             raise AbortedError("no longer a member of the group: a commit would not be fenced")
         positions = [
@@ -189,18 +196,19 @@ class TransactionalSink(KafkaSink):
             for p, o in offsets.items()
         ]
         failpoints.hit("after_deliver")
-        self._until_clear(
+        # Not tried again: after a time-out the library was seen to hang in the second call, and
+        # without an EndTxn request an abort is safe.
+        if not self._answered(
             "send_offsets_to_transaction",
             lambda: self._producer.send_offsets_to_transaction(
                 positions, membership.token, self._timeout_s
             ),
-            deadline_s,
-        )
+        ):
+            raise AbortedError("send_offsets_to_transaction: no clear answer in time")
         failpoints.hit("after_send_offsets")
-        # From here on only the broker knows: no deadline but the watchdog's.
         failpoints.hit("before_commit")
         self._until_clear(
-            "commit_transaction", lambda: self._producer.commit_transaction(self._timeout_s), None
+            "commit_transaction", lambda: self._producer.commit_transaction(self._timeout_s)
         )
         self._open = False
         self._routes.trust_timestamps()
@@ -212,7 +220,7 @@ class TransactionalSink(KafkaSink):
             return
         try:
             self._until_clear(
-                "abort_transaction", lambda: self._producer.abort_transaction(self._timeout_s), None
+                "abort_transaction", lambda: self._producer.abort_transaction(self._timeout_s)
             )
         except AbortedError as exc:
             raise FencedError(
@@ -251,20 +259,29 @@ class TransactionalSink(KafkaSink):
         super().close()
         self.open()
 
-    def _until_clear(self, what: str, call: Callable[[], None], deadline_s: float | None) -> None:
-        """Call until it answers yes or no; the same call again after an unclear answer."""
-        with self._watchdog.limit(what, self._call_limit_s):
-            while True:
-                try:
-                    call()
-                    return
-                except KafkaException as exc:
-                    error = exc.args[0]
-                    if error.fatal() or error.txn_requires_abort() or not error.retriable():
-                        raise aborts(what, error) from exc
-                    if deadline_s is None:
-                        self._unclear = True
-                    elif self._clock.now_s() >= deadline_s:
-                        raise AbortedError(explain(what, error)) from exc
-                    log.warning("retrying", call=what, reason=explain(what, error))
-                    self._producer.poll(RETRY_WAIT_S)
+    def _until_clear(self, what: str, call: Callable[[], None]) -> None:
+        """Call until it answers yes or no; the same call again after an unclear answer.
+
+        That may take as long as the brokers are away: each call is bounded, the whole is not.
+        """
+        try:
+            while not self._answered(what, call):
+                self._waiting(True)
+                self._watchdog.tick()
+                self._producer.poll(RETRY_WAIT_S)
+        finally:
+            self._waiting(False)
+
+    def _answered(self, what: str, call: Callable[[], None]) -> bool:
+        try:
+            with self._watchdog.limit(what, self._call_limit_s):
+                call()
+        except KafkaException as exc:
+            error = exc.args[0]
+            if error.fatal() or error.txn_requires_abort() or not error.retriable():
+                raise aborts(what, error) from exc
+            # A request of it may still be on its way, and must not meet a later transaction.
+            self._unclear = True
+            log.warning("unclear", call=what, reason=explain(what, error))
+            return False
+        return True
