@@ -1,6 +1,6 @@
-"""Ctrl-C and SIGTERM turned into one exception, so that everything is put away once, and whole.
+"""Ctrl-C, SIGTERM and a closed terminal, turned into one exception.
 
-Decides that only the first signal interrupts: the putting away that follows is not interrupted
+So everything is put away once, and whole. Decides that only the first signal interrupts: the putting away that follows is not interrupted
 again, but told that somebody is in a hurry.
 """
 
@@ -37,6 +37,8 @@ class Interrupts:
 
     def __enter__(self) -> Self:
         for number in _SIGNALS:
+            if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
+                continue  # nohup: it is meant to outlive its terminal
             self._before[number] = signal.signal(number, self._handle)
         return self
 

@@ -116,7 +116,8 @@ def _line(standing: Standing) -> str:
     return (
         f"{standing.phase}: {standing.sent:,}/{standing.events:,} sent, "
         f"{standing.predictions:,} predictions, {standing.dead_letters:,} dead letters, "
-        f"{standing.per_second:,.0f}/s, {standing.alive} workers"
+        f"{standing.per_second:,.0f}/s, "
+        f"{standing.alive} of {len(standing.workers)} workers run"
     )
 
 
