@@ -1,7 +1,7 @@
 """Ctrl-C, SIGTERM and a closed terminal, turned into one exception.
 
-So everything is put away once, and whole. Decides that only the first signal interrupts: the putting away that follows is not interrupted
-again, but told that somebody is in a hurry.
+Decides that only the first signal interrupts, so that everything is put away once, and whole: the
+putting away that follows is not interrupted again, but told that somebody is in a hurry.
 """
 
 import signal
