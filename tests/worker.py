@@ -7,6 +7,7 @@ log and its HTTP port, as an operator would. Refuses to look inside.
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 import urllib.error
@@ -134,6 +135,13 @@ class Worker:
     def exit_status(self) -> int | None:
         """``None`` while it runs; negative is the number of the signal that ended it."""
         return self._process.returncode
+
+    @property
+    def frozen(self) -> bool:
+        """Whether SIGSTOP has stopped it."""
+        asked = ["ps", "-o", "stat=", "-p", str(self.pid)]
+        state = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+        return state.startswith("T")
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """Lines of its log with this event."""

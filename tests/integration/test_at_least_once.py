@@ -9,11 +9,15 @@ from tests.car_loan import CAUGHT_UP_S, Feed, verdict
 from tests.kafka_fixtures import MockKafka, RealKafka
 from tests.worker import Workers, car_loan_job
 
-SMALL_UNITS = {"batch__max_records": "128", "batch__transaction_records": "1000"}
-
 
 def test_a_kill_repeats_but_loses_nothing(kafka: RealKafka, tmp_path: Path) -> None:
-    job = car_loan_job(kafka, tmp_path, delivery="at_least_once", **SMALL_UNITS)
+    job = car_loan_job(
+        kafka,
+        tmp_path,
+        delivery="at_least_once",
+        batch__max_records="128",
+        batch__transaction_records="1000",
+    )
     feed = Feed(job)
     feed.send(8_000)
     with Workers(job) as workers:

@@ -55,7 +55,7 @@ def test_kcat_sees_what_was_committed_and_nothing_that_was_aborted(
     feed = Feed(job, share_broken=0.02)
     feed.send(8_000)
     with Workers(job) as workers:
-        victim = workers.start(failpoint="before_commit:3:kill")
+        victim = workers.start(failpoint="after_deliver:3:sleep=0.5,before_commit:3:kill")
         assert victim.wait_exit(within_s=60) == -signal.SIGKILL
         workers.start()
         assert_exactly_once(feed)

@@ -7,7 +7,7 @@ import pytest
 from stream_app.failpoints import Place
 from tests.car_loan import PARTITIONS, Feed, assert_exactly_once
 from tests.kafka_fixtures import RealKafka
-from tests.worker import Job, Worker, Workers, car_loan_job, open_transactions, until
+from tests.worker import START_S, Job, Worker, Workers, car_loan_job, open_transactions, until
 
 EVENTS = 8_000
 
@@ -45,7 +45,7 @@ def test_a_zombie_that_wakes_commits_nothing_of_what_it_held(
         has_partitions(other, 2)
         has_partitions(zombie, 2)
         feed.send(EVENTS)
-        zombie.wait_for("failpoint_fires")
+        until("it stops", lambda: zombie.frozen, START_S)
         has_partitions(other, PARTITIONS)
         zombie.resume()
         has_partitions(zombie, 2)
@@ -64,8 +64,10 @@ def test_a_zombie_whose_transaction_the_broker_has_ended_makes_itself_anew(
     feed = Feed(job)
     feed.send(EVENTS)
     with Workers(job) as workers:
-        zombie = workers.start(failpoint=f"{Place.BEFORE_COMMIT}:3:stop")
-        zombie.wait_for("failpoint_fires")
+        # The nap lets the outcomes reach the broker.
+        nap = f"{Place.AFTER_DELIVER}:3:sleep=0.5"
+        zombie = workers.start(failpoint=f"{nap},{Place.BEFORE_COMMIT}:3:stop")
+        until("it stops", lambda: zombie.frozen, START_S)
         until("its transaction is open", lambda: open_transactions(job) > 0, 10)
         until("the broker ends it", lambda: open_transactions(job) == 0, 30)
         zombie.resume()
