@@ -112,7 +112,7 @@ class Loop:
         records = self._fetch(now_s)
         if len(records):
             self._advance(records)
-        self._commit_if_due(drained=not len(records))
+        self._commit_if_due(fetched=len(records))
         self._report_lag(now_s)
 
     # -- the path -----------------------------------------------------------------------------
@@ -163,16 +163,24 @@ class Loop:
         self._telemetry.gauge(BATCH_BOUND_RECORDS, self._bound.records)
         self._telemetry.observe(STEP_SECONDS, took_s, "process_and_deliver")
 
-    def _commit_if_due(self, *, drained: bool) -> None:
+    def _commit_if_due(self, *, fetched: int) -> None:
         unit, now_s = self._committer.unit, self._clock.now_s()
-        if unit is not None and self._config.policy.is_due(
-            unit.begun_s,
-            unit.records,
-            drained=drained,
-            last_commit=self._committer.pace,
-            now_s=now_s,
+        if unit is None:
+            return
+        policy, pace = self._config.policy, self._committer.pace
+        if policy.is_due(
+            unit.begun_s, unit.records, drained=True, last_commit=pace, now_s=now_s
+        ) and (
+            policy.is_due(unit.begun_s, unit.records, drained=False, last_commit=pace, now_s=now_s)
+            or self._is_drained(fetched)
         ):
             self._committer.commit(now_s + self._config.commit_budget_s)
+
+    def _is_drained(self, fetched: int) -> bool:
+        """Whether there is nothing to wait for: the last fetch left nothing at the brokers."""
+        if fetched >= self._bound.records:
+            return False
+        return not fetched or not any(self._source.lag().values())
 
     # -- joining -------------------------------------------------------------------------------
 

@@ -19,7 +19,6 @@ from stream_app.adapters.at_least_once_sink import AtLeastOnceSink
 from stream_app.adapters.avro_parts import build_decoder, build_encoder
 from stream_app.adapters.clock import SystemClock
 from stream_app.adapters.http_server import HttpServer
-from stream_app.adapters.kafka_sink import TransactionalSink
 from stream_app.adapters.kafka_source import KafkaSource
 from stream_app.adapters.onnx_model import OnnxModel
 from stream_app.adapters.prometheus_telemetry import PrometheusTelemetry
@@ -27,6 +26,7 @@ from stream_app.adapters.signals import StopSignal
 from stream_app.adapters.slots import acquire_slot, default_instance
 from stream_app.adapters.start_policy import prepare_start
 from stream_app.adapters.supervisor import Supervisor
+from stream_app.adapters.transactional_sink import TransactionalSink
 from stream_app.adapters.watchdog import ThreadWatchdog
 from stream_app.adapters.worker_process import die_with_supervisor, worker_index
 from stream_app.core.batching import BatchBound, TransactionPolicy
