@@ -29,12 +29,12 @@ class Doubler:
 
     def run(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         self.runs += 1
-        values = tensors["x"]
+        values = np.asarray(tensors["x"], dtype=np.float32)
         if len(values) > self._room:
             raise DeviceOutOfMemoryError("no room")
         if (values < 0).any():
             raise ModelRunError("negative")
-        return {"doubled": values * 2, "unbound": np.full(len(values), np.nan, dtype=np.float32)}
+        return {"doubled": 2 * values, "unbound": np.full(len(values), np.nan, dtype=np.float32)}
 
 
 def events(values: list[float], fault: list[int] | None = None) -> EventBatch:
