@@ -106,7 +106,7 @@ def _transaction_faults(settings: Settings) -> Iterator[str]:
         error = exc.args[0]
         if error.code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
             yield f"missing ACL: Write on TransactionalId, prefix {settings.kafka.group}-"
-        elif error.fatal():
+        elif error.code() == KafkaError.INVALID_TRANSACTION_TIMEOUT:
             yield explain("init_transactions", error)
         else:
             log.info("access_not_checked", what="transactions", reason=error.str())

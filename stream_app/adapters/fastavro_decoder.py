@@ -147,13 +147,13 @@ class FastavroDecoder:
         program = self._compile(answer)
         if isinstance(program, Rejection):
             log.error(
-                "writer schema rejected",
+                "writer_schema_rejected",
                 schema=key_name(key),
                 fault=program.fault.name,
                 detail=program.detail,
             )
         else:
-            log.info("writer schema read", schema=key_name(key), record=program.plan.schema.name)
+            log.info("writer_schema_read", schema=key_name(key), record=program.plan.schema.name)
         self._programs[key] = program
         if len(self._programs) > MAX_PROGRAMS:
             self._programs.popitem(last=False)

@@ -96,7 +96,7 @@ class FolderSchemaStore:
                 f"the folder of Avro schemas {self._folder} cannot be read: {exc.strerror}"
             ) from exc
         for problem in bad:
-            log.error("schema file not usable", problem=problem)
+            log.error("schema_file_unusable", problem=problem)
 
     def _scan(self) -> list[str]:
         """Read the files that are new or changed; what is wrong with those that are."""

@@ -8,7 +8,7 @@ from stream_app.errors import ExitStatus
 from stream_app.preflight import Preflight
 from stream_app.preflight import check as make_checks
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(

@@ -11,7 +11,7 @@ from stream_app.adapters.signals import StopSignal
 from stream_app.cli.output import console
 from stream_app.errors import FatalError
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 _LOOK_EVERY_S = 0.2
 

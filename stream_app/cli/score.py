@@ -10,7 +10,7 @@ from stream_app.adapters.worker_process import worker_index
 from stream_app.cli.options import ConfigOption, SetOption, read_settings
 from stream_app.wiring import run_supervisor, run_worker
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(

@@ -27,7 +27,7 @@ _MEANING = {
     "wrong_content": "predictions that differ from what was expected",
 }
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(

@@ -8,7 +8,10 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions
 
 from stream_app.adapters.local_kafka import LocalKafka
+from stream_app.core.avro.framing import SINGLE_OBJECT_BYTES, confluent_prefix
+from stream_app.resources import schema_path
 from tests.car_loan import Feed, assert_exactly_once, encoded, event, verdict
+from tests.fake_registry import fake_registry, found, refused
 from tests.kafka_fixtures import RealKafka
 from tests.worker import Job, Worker, Workers, car_loan_job, until
 
@@ -203,6 +206,31 @@ def test_a_timestamp_that_brokers_refuse_is_sent_as_now_and_kept_in_a_header(
         kept = [headers.get("stream_app.timestamp") for _, headers in found]
         assert sorted(kept, key=str) == sorted([None, str(future_ms).encode()], key=str)
     assert verdict_of(job) == (2, 0, 0)
+
+
+def test_a_registry_that_is_away_costs_time_and_no_record(kafka: RealKafka, tmp_path: Path) -> None:
+    with fake_registry() as registry:
+        lookup = "GET /schemas/ids/7"
+        registry.answers[lookup] = refused(503, 50301)
+        job = car_loan_job(
+            kafka,
+            tmp_path,
+            input__framing="confluent",
+            output__framing="single-object",
+            registry__url=registry.url,
+        )
+        send(job, confluent_prefix(7) + encoded(event(0))[SINGLE_OBJECT_BYTES:])
+        with Workers(job) as workers:
+            worker = workers.start()
+            worker.wait_for("paused")
+            assert worker.get("/livez")[0] == 200
+            assert worker.get("/readyz")[0] == 503
+            assert verdict_of(job) == (0, 0, 0)
+            registry.answers[lookup] = found(schema_path("event").read_text("utf-8"))
+            (value, _) = read(job, job.settings.predictions_topic, 1)[0]
+            assert b"test-0000000" in (value or b"")
+            worker.wait_ready()
+        assert verdict_of(job) == (1, 0, 0)
 
 
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])
