@@ -95,9 +95,16 @@ class _LimitedHandler(logging.StreamHandler[TextIO]):
 
 
 def _key(record: logging.LogRecord) -> RepeatKey:
-    said = record.msg if isinstance(record.msg, dict) else {"event": record.msg}
+    said = record.msg if isinstance(record.msg, dict) else {"event": _plain_event(record)}
     marks = tuple((name, str(said[name])) for name in _TELLING if name in said)
     return RepeatKey(record.name, record.levelno, str(said["event"]), marks)
+
+
+def _plain_event(record: logging.LogRecord) -> object:
+    """What a library's line is about; librdkafka's form is ``%s [%s] %s``, its kind first."""
+    if record.name == "librdkafka" and isinstance(record.args, tuple) and record.args:
+        return record.args[0]
+    return record.msg
 
 
 def configure_logging(level: Level, format: Format, **bound: object) -> None:  # noqa: A002  # the setting's name
