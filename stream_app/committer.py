@@ -65,6 +65,8 @@ class Committer:
             self._undo_fenced(exc, records)
             return False
         except RetriableError as exc:
+            # Only a begin says so: nothing is open, and nothing but this batch was processed.
+            self._processor.rolled_back()
             self._recovery.owe_rewind(records.first_offsets())
             self._recovery.wait(str(exc))
             return False

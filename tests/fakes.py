@@ -65,6 +65,8 @@ class FakeCluster:
 
     def another_member_scores(self, partition: int, count: int) -> None:
         """The partition's owner meanwhile takes some records."""
+        if not count:
+            return
         start = self.committed.get(partition, 0)
         end = min(self.ends[partition], start + count)
         self.outcomes.extend((partition, offset) for offset in range(start, end))
@@ -87,7 +89,9 @@ class Step:
 
     Attributes:
         kind: ``assign``, ``revoke``, ``lost``, ``zombie`` (the broker gives the partitions away,
-            our client does not know yet) or ``expelled`` (the client has no member id any more).
+            our client does not know yet), ``expelled`` (the client has no member id any more) or
+            ``replaced`` (it had lost them, joined again under another id, and is told so late and
+            in the wrong words: revoked).
         partitions: Of the event.
         others: How many records another member scores while the partitions are not ours.
         mid_fetch: The event comes while a record is already held.
@@ -166,6 +170,14 @@ class FakeSource:
             self._listener.lost(ours)
             self._give_away(ours, 0)
             return ours
+        if step.kind == "replaced":
+            self._member_id = f"member-{self._generation}"
+            for partition in ours:
+                self._cluster.another_member_scores(partition, step.others)
+            # The broker checks who is a member, not who owns what: it would accept a commit now.
+            self._listener.revoked(ours)
+            self._give_away(ours, 0)
+            return ours
         if step.kind == "zombie":
             self._cluster.owned -= set(ours)
             for partition in ours:
@@ -212,15 +224,19 @@ class FakeSource:
 
 
 class FakeSink:
-    """A scripted :class:`~stream_app.ports.Sink`; a fault is one word a call of deliver or commit.
+    """A scripted :class:`~stream_app.ports.Sink`; a fault is one word a call.
 
-    ``abort``: the unit fails. ``fenced``: the producer is over and the unit is not in.
-    ``fenced-after``: the producer is over, and the unit is in.
+    ``away`` (only of begin): not now. ``abort``: the unit fails. ``fenced``: the producer is over
+    and the unit is not in. ``fenced-after``: the producer is over, and the unit is in.
     """
 
-    def __init__(self, cluster: FakeCluster, faults: Iterator[str]) -> None:
+    def __init__(
+        self, cluster: FakeCluster, faults: Iterator[str], begin_faults: Iterator[str]
+    ) -> None:
         self._cluster = cluster
         self._faults = faults
+        self._begin_faults = begin_faults
+        self.commits_tried = 0
         self._pending: list[tuple[int, int]] | None = None
         self._dead = False
         self.denied = False
@@ -237,6 +253,7 @@ class FakeSink:
     def begin(self) -> None:
         assert self._pending is None, "the unit before was neither committed nor aborted"
         assert not self._dead, "a dead producer is used"
+        self._fail(next(self._begin_faults, ""))
         self._pending = []
 
     def deliver(self, outputs: OutputBatch) -> npt.NDArray[np.intp]:
@@ -257,6 +274,7 @@ class FakeSink:
     ) -> None:
         del deadline_s
         assert self._pending is not None
+        self.commits_tried += 1
         fault = next(self._faults, "")
         if fault != "fenced-after":
             self._fail(fault)
@@ -273,6 +291,8 @@ class FakeSink:
     def _fail(self, fault: str) -> None:
         if fault == "abort":
             raise AbortedError("delivery timed out")
+        if fault == "away":
+            raise RetriableError("no broker")
         if fault == "fenced":
             self._dead = True
             self._pending = None

@@ -119,7 +119,10 @@ class VerifyKafka:
                 return {tp.partition: max(0, tp.offset) for tp in found}
             except KafkaException as exc:
                 if time.monotonic() >= deadline_s:
-                    what = f"reading the committed offsets of group {self._kafka.group!r}"
+                    what = (
+                        f"reading the committed offsets of group {self._kafka.group!r} (they are "
+                        "held back while a dead worker's transaction is open: try again later)"
+                    )
                     raise self._unavailable(what, exc) from exc
                 time.sleep(_POLL_S)
 

@@ -80,7 +80,7 @@ class FakeWorld:
         self._cluster = FakeCluster({0: RECORDS, 1: RECORDS}, committed={0: 0, 1: 0})
         script = iter([Step("assign", (0, 1))])
         self.source = FakeSource(self._cluster, script, FakeClock())
-        self.sink = FakeSink(self._cluster, iter(()))
+        self.sink = FakeSink(self._cluster, iter(()), iter(()))
 
     def outcomes(self) -> list[Position]:
         return self._cluster.outcomes

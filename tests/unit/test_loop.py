@@ -44,6 +44,7 @@ def bench(
     faults: Sequence[str] = (),
     troubles: Sequence[bool] = (),
     *,
+    begin_faults: Sequence[str] = (),
     told_in_the_end: bool = False,
 ) -> Bench:
     """A loop on three partitions of 40 records each.
@@ -52,12 +53,13 @@ def bench(
         script: Of the group.
         faults: Of the sink, one a call.
         troubles: Of the processor, one a batch.
+        begin_faults: Of the sink, one a begin.
         told_in_the_end: After the script, the member learns that it lost all and gets all.
     """
     cluster = FakeCluster(dict.fromkeys(ALL, 40))
     clock = FakeClock(step_s=0.002)
     source = FakeSource(cluster, _then_ours(script) if told_in_the_end else iter(script), clock)
-    sink = FakeSink(cluster, iter(faults))
+    sink = FakeSink(cluster, iter(faults), iter(begin_faults))
     echo = Echo(iter(troubles))
     loop = Loop(
         LoopConfig(TransactionPolicy(0.05, 30), BatchBound.starting(7, 1.0), 1.0, 1.0),
@@ -103,9 +105,13 @@ def test_a_revoked_partition_is_committed_before_it_goes() -> None:
 
 
 def test_a_lost_partition_is_undone_never_committed() -> None:
-    case = bench([Step("assign", ALL), None, Step("lost", ALL, others=5)], told_in_the_end=True)
-    case.run()
-    assert case.cluster.repeated_or_lost() == []
+    case = bench([Step("assign", ALL), None, Step("lost", ALL, others=5)])
+    case.source.open(case.loop)
+    case.loop.turn()
+    case.loop.turn()
+    tried = case.sink.commits_tried
+    case.loop.turn()
+    assert case.sink.commits_tried == tried
     assert case.sink.aborted == 1
 
 
@@ -126,6 +132,26 @@ def test_a_member_without_id_commits_nothing() -> None:
     case.run()
     assert case.cluster.repeated_or_lost() == []
     assert case.sink.aborted >= 1
+
+
+def test_a_member_that_was_replaced_meanwhile_commits_nothing_of_before() -> None:
+    case = bench([Step("assign", ALL), None, Step("replaced", ALL, others=9)], told_in_the_end=True)
+    case.run()
+    assert case.cluster.repeated_or_lost() == []
+    assert case.sink.aborted >= 1
+
+
+@pytest.mark.parametrize("fault", ["fenced", "away"])
+def test_a_unit_that_cannot_begin_costs_no_record(fault: str) -> None:
+    case = bench([Step("assign", ALL)], begin_faults=["", fault, "", fault])
+    case.run()
+    assert case.cluster.repeated_or_lost() == []
+
+
+def test_an_aborted_first_unit_is_read_again_from_its_begin() -> None:
+    case = bench([Step("assign", ALL)], faults=["", "", "abort"])
+    case.run()
+    assert case.cluster.repeated_or_lost() == []
 
 
 def test_an_unclear_commit_that_went_in_is_not_repeated() -> None:
@@ -176,7 +202,7 @@ def test_aborts_without_end_for_a_reason_that_does_not_heal_end_the_loop() -> No
 
 STEPS = st.builds(
     Step,
-    kind=st.sampled_from(["assign", "revoke", "lost", "zombie", "expelled"]),
+    kind=st.sampled_from(["assign", "revoke", "lost", "zombie", "expelled", "replaced"]),
     partitions=st.sets(st.sampled_from(ALL), min_size=1).map(lambda s: tuple(sorted(s))),
     others=st.integers(0, 12),
     mid_fetch=st.booleans(),
@@ -188,12 +214,17 @@ STEPS = st.builds(
     script=st.lists(st.one_of(st.none(), STEPS), max_size=25),
     faults=st.lists(st.sampled_from(["", "", "", "abort", "fenced", "fenced-after"]), max_size=30),
     troubles=st.lists(st.booleans(), max_size=10),
+    begin_faults=st.lists(st.sampled_from(["", "", "fenced", "away"]), max_size=10),
     rewind_failures=st.integers(0, 3),
 )
 def test_each_position_has_one_outcome_whatever_happens(
-    script: list[Step | None], faults: list[str], troubles: list[bool], rewind_failures: int
+    script: list[Step | None],
+    faults: list[str],
+    troubles: list[bool],
+    begin_faults: list[str],
+    rewind_failures: int,
 ) -> None:
-    case = bench(script, faults, troubles, told_in_the_end=True)
+    case = bench(script, faults, troubles, begin_faults=begin_faults, told_in_the_end=True)
     case.source.rewind_failures = rewind_failures
     case.run()
     assert case.cluster.drained, "the loop stopped making progress"
