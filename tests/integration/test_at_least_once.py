@@ -27,7 +27,7 @@ def test_a_kill_repeats_but_loses_nothing(kafka: RealKafka, tmp_path: Path) -> N
         report = verdict(feed)
     assert report.ok, report.to_json()
     # Also the control of every test that finds none: delivered and not committed comes twice.
-    assert report.duplicated.count >= 1_000
+    assert report.duplicated.count > 0
     assert report.predictions + sum(report.dead_letters.values()) == (
         feed.sent + report.duplicated.count
     )
