@@ -5,7 +5,22 @@ from typing import Any
 
 import numpy as np
 
-from stream_app.core.columns import BytesColumn, RecordBatch
+from stream_app.core.columns import BytesColumn, Header, RecordBatch
+
+UNREADABLE_HEADERS: Header = ("stream_app.headers_unreadable", b"true")
+"""In the place of a record's headers when the client cannot hand them over."""
+
+
+def headers_of(message: Any) -> tuple[Header, ...]:
+    """A message's headers, in their order; those that cannot be read leave a sign.
+
+    To Kafka a header's name is bytes; the client raises, and gives none of the headers, when one
+    is not UTF-8. Such a record must not end every worker that meets it.
+    """
+    try:
+        return tuple(message.headers() or ())
+    except (SystemError, UnicodeDecodeError):
+        return (UNREADABLE_HEADERS,)
 
 
 def to_columns(topic: str, messages: Sequence[Any]) -> RecordBatch:
@@ -13,7 +28,7 @@ def to_columns(topic: str, messages: Sequence[Any]) -> RecordBatch:
     count = len(messages)
     keys = [m.key() for m in messages]
     timestamps = [m.timestamp() for m in messages]
-    headers = {row: tuple(h) for row, m in enumerate(messages) if (h := m.headers())}
+    headers = {row: h for row, m in enumerate(messages) if (h := headers_of(m))}
     return RecordBatch(
         topic=topic,
         values=BytesColumn.of([m.value() for m in messages]),

@@ -11,6 +11,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from stream_app.adapters.kafka_admin import ClientErrors, new_client, translate
+from stream_app.adapters.kafka_columns import headers_of
 from stream_app.core.columns import NO_TIMESTAMP, Header, TimestampType
 from stream_app.settings import KafkaSettings
 
@@ -122,5 +123,5 @@ def _seen(message: Any) -> SeenRecord:
         timestamp_ms=NO_TIMESTAMP if kind == TimestampType.NOT_AVAILABLE else timestamp_ms,
         key=message.key(),
         value=message.value(),
-        headers=tuple(message.headers() or ()),
+        headers=headers_of(message),
     )

@@ -8,10 +8,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 
+from stream_app.adapters.kafka_columns import UNREADABLE_HEADERS, headers_of
+from stream_app.core.columns import Header
 from tests.car_loan import Feed, assert_exactly_once
-from tests.kafka_fixtures import RealKafka, unavailable
-from tests.worker import Job, Workers, car_loan_job
+from tests.kafka_fixtures import MockKafka, RealKafka, unavailable
+from tests.worker import Job, Workers, car_loan_job, until
 
 pytestmark = pytest.mark.kcat
 
@@ -88,3 +91,26 @@ def test_kcat_sees_what_was_committed_and_nothing_that_was_aborted(
     outcomes = [(p, k, t) for p, _, k, t in seen] + [(p, k, t) for p, k, t, *_ in letters]
     assert len(outcomes) == len(events) == feed.sent
     assert all(events[partition, key] == timestamp for partition, key, timestamp in outcomes)
+
+
+def test_a_header_whose_name_is_no_text_costs_the_headers_and_nothing_else(
+    mock_kafka: MockKafka, kcat: str
+) -> None:
+    topic = mock_kafka.topic("headers")
+    where = ["-b", mock_kafka.bootstrap_servers, "-t", topic, "-p", "0"]
+    subprocess.run(
+        [kcat, "-P", *where, "-H", b"\xff\xfe=value"], input=b"hello", check=True, timeout=30
+    )
+    consumer = Consumer({"bootstrap.servers": mock_kafka.bootstrap_servers, "group.id": "reader"})
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    found: list[tuple[Header, ...]] = []
+
+    def came() -> bool:
+        found.extend(headers_of(message) for message in consumer.consume(1, 0.2))
+        return bool(found)
+
+    try:
+        until("the record came", came, 30)
+    finally:
+        consumer.close()
+    assert found == [(UNREADABLE_HEADERS,)]
