@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 
 from stream_app import failpoints
 from stream_app.adapters.kafka_sink import RETRY_WAIT_S, KafkaSink
-from stream_app.core.metrics import PRODUCER_REBUILDS
 from stream_app.core.positions import GroupMembership, NextOffset
 from stream_app.errors import AbortedError
 from stream_app.ports import Clock, Telemetry, Watchdog
@@ -28,6 +27,7 @@ class AtLeastOnceSink(KafkaSink):
     ) -> None:
         super().__init__(settings, transactional_id, clock, telemetry, watchdog)
         self._commit_offsets = commit_offsets
+        self._suspicion = "brokers lose track of what it sent; look for the first error in the log"
 
     def commit(
         self, offsets: Mapping[int, NextOffset], membership: GroupMembership, deadline_s: float
@@ -35,7 +35,7 @@ class AtLeastOnceSink(KafkaSink):
         """See the port."""
         del membership
         with self._watchdog.limit("flush", self._call_limit_s):
-            while self._producer.flush(RETRY_WAIT_S):
+            while self._serve(lambda: self._producer.flush(RETRY_WAIT_S)):
                 self._raise_failure()
                 if self._clock.now_s() >= deadline_s:
                     raise AbortedError("not all outcomes were delivered in time")
@@ -48,10 +48,4 @@ class AtLeastOnceSink(KafkaSink):
     def abort(self) -> None:
         """See the port; what was delivered stays, and comes again."""
         self._producer.purge(in_flight=False)
-        self._producer.poll(0)
-
-    def rebuild(self) -> None:
-        """See the port."""
-        self._telemetry.count(PRODUCER_REBUILDS)
-        self.close()
-        self.open()
+        self._poll(0)

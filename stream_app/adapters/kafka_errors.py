@@ -11,6 +11,8 @@ from confluent_kafka import KafkaError
 from stream_app.errors import AbortedError, FatalError, FencedError, StreamAppError
 
 _FENCED = {
+    # What every later call of a producer says after its first fatal error, without the flag.
+    KafkaError._FATAL,
     KafkaError._FENCED,
     KafkaError.INVALID_PRODUCER_EPOCH,
     KafkaError.PRODUCER_FENCED,

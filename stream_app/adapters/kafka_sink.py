@@ -1,11 +1,14 @@
 """Handing over to confluent-kafka's Producer: what both ways of delivery share.
 
 Decides what becomes of a full queue, of a record too large, and of a delivery that failed later:
-the first failure is kept and fails the unit. Refuses to know how a unit is committed
-(``transactional_sink.py``, ``at_least_once_sink.py``).
+the first failure is kept and fails the unit. And how often a producer that is over is made
+anew. Refuses to know how a unit is committed (``transactional_sink.py``,
+``at_least_once_sink.py``).
 """
 
 from abc import abstractmethod
+from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -18,11 +21,16 @@ from stream_app.adapters.kafka_config import producer_properties
 from stream_app.adapters.kafka_errors import aborts, explain
 from stream_app.adapters.output_routes import OutputRoutes
 from stream_app.core.columns import OutputBatch
-from stream_app.core.metrics import CLIENT_ERRORS
+from stream_app.core.metrics import CLIENT_ERRORS, PRODUCER_REBUILDS
+from stream_app.errors import FencedError
 from stream_app.ports import Clock, Telemetry, Watchdog
 from stream_app.settings import Settings
 
 log = structlog.get_logger(__name__)
+
+_REBUILDS = 3
+_REBUILD_WINDOW_S = 600.0
+"""More rebuilds than this in this time: a new producer does not help."""
 
 _QUEUE_FULL_WAIT_S = 0.05
 RETRY_WAIT_S = 0.2
@@ -32,6 +40,9 @@ _NO_ROWS: npt.NDArray[np.intp] = np.empty(0, dtype=np.intp)
 
 class KafkaSink:
     """What both ways of delivery share: the producer, its queue and its delivery reports."""
+
+    _suspicion: str
+    """Why a producer may be over again and again, and what to do then."""
 
     def __init__(
         self,
@@ -50,6 +61,7 @@ class KafkaSink:
         self._watchdog = watchdog
         self._failure: Any = None
         self._producer: Any = None
+        self._rebuilt_s: deque[float] = deque(maxlen=_REBUILDS)
         self._routes = OutputRoutes(settings, clock)
 
     def open(self) -> None:
@@ -85,7 +97,7 @@ class KafkaSink:
                     break
                 except BufferError:
                     with self._watchdog.limit("waiting for room to deliver", self._call_limit_s):
-                        self._producer.poll(_QUEUE_FULL_WAIT_S)
+                        self._poll(_QUEUE_FULL_WAIT_S)
                     self._raise_failure()
                 except KafkaException as exc:
                     if exc.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:
@@ -93,13 +105,22 @@ class KafkaSink:
                     # The library would commit without it: somebody else must hear of it.
                     refused.append(position)
                     break
-        self._producer.poll(0)
+        self._poll(0)
         self._raise_failure()
         return np.array(refused, dtype=np.intp) if refused else _NO_ROWS
 
     @abstractmethod
     def abort(self) -> None:
         """See the port."""
+
+    def rebuild(self) -> None:
+        """See the port."""
+        now_s = self._clock.now_s()
+        if len(self._rebuilt_s) == _REBUILDS and now_s - self._rebuilt_s[0] < _REBUILD_WINDOW_S:
+            times = f"{_REBUILDS + 1} times in {_REBUILD_WINDOW_S:.0f} s"
+            raise FencedError(f"the producer was over {times}: {self._suspicion}")
+        self._renew()
+        self._rebuilt_s.append(now_s)
 
     def close(self) -> None:
         """See the port."""
@@ -109,6 +130,22 @@ class KafkaSink:
             with suppress(KafkaException):
                 producer.purge()
                 producer.poll(0)
+
+    def _renew(self) -> None:
+        self._telemetry.count(PRODUCER_REBUILDS)
+        log.warning("producer_rebuilt", transactional_id=self._transactional_id)
+        self.close()
+        self.open()
+
+    def _poll(self, wait_s: float) -> None:
+        self._serve(lambda: self._producer.poll(wait_s))
+
+    def _serve(self, call: Callable[[], int]) -> int:
+        """Make a call that serves the client's callbacks; a fatal error is raised from these."""
+        try:
+            return call()
+        except KafkaException as exc:
+            raise aborts("deliver", exc.args[0]) from exc
 
     def _delivered(self, error: Any, message: Any) -> None:
         """Latch the first real failure; the unit fails when it is looked at next."""

@@ -6,7 +6,6 @@ request of the old one could end a later transaction. Refuses to know what is de
 """
 
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,17 +15,12 @@ from confluent_kafka import KafkaException, TopicPartition
 from stream_app import failpoints
 from stream_app.adapters.kafka_errors import aborts, explain, fatal
 from stream_app.adapters.kafka_sink import RETRY_WAIT_S, KafkaSink
-from stream_app.core.metrics import PRODUCER_REBUILDS
 from stream_app.core.positions import GroupMembership, NextOffset
 from stream_app.errors import AbortedError, FatalError, FencedError, RetriableError
 from stream_app.ports import Clock, Telemetry, Watchdog
 from stream_app.settings import Settings
 
 log = structlog.get_logger(__name__)
-
-_REBUILDS = 3
-_REBUILD_WINDOW_S = 600.0
-"""More rebuilds than this in this time: a twin is fencing us, and we would fence it back."""
 
 
 class TransactionalSink(KafkaSink):
@@ -46,7 +40,10 @@ class TransactionalSink(KafkaSink):
         self._waiting = waiting
         self._open = False
         self._unclear = False
-        self._rebuilt_s: deque[float] = deque(maxlen=_REBUILDS)
+        self._suspicion = (
+            f"another worker uses transactional id {transactional_id}, and each fences the "
+            "other; give each host its own worker.instance, or stop the other one"
+        )
 
     def open(self) -> None:
         """See the port."""
@@ -117,19 +114,6 @@ class TransactionalSink(KafkaSink):
         finally:
             self._open = False
 
-    def rebuild(self) -> None:
-        """See the port."""
-        now_s = self._clock.now_s()
-        if len(self._rebuilt_s) == _REBUILDS and now_s - self._rebuilt_s[0] < _REBUILD_WINDOW_S:
-            message = (
-                f"fenced {_REBUILDS + 1} times in {_REBUILD_WINDOW_S:.0f} s: another worker uses "
-                f"transactional id {self._transactional_id}; give each host its own "
-                "worker.instance, or stop the other one"
-            )
-            raise FencedError(message)
-        self._renew()
-        self._rebuilt_s.append(now_s)
-
     def close(self) -> None:
         """See the port."""
         if self._producer is not None and self._open:
@@ -141,11 +125,8 @@ class TransactionalSink(KafkaSink):
 
     def _renew(self) -> None:
         """A new producer with the same id: its epoch ends whatever the old one left under way."""
-        self._telemetry.count(PRODUCER_REBUILDS)
-        log.warning("producer_rebuilt", transactional_id=self._transactional_id)
         self._open = False
-        super().close()
-        self.open()
+        super()._renew()
 
     def _send_offsets(
         self, producer: Any, positions: list[Any], membership: GroupMembership
@@ -180,7 +161,7 @@ class TransactionalSink(KafkaSink):
             while not self._answered(what, call):
                 self._waiting(True)
                 self._watchdog.tick()
-                self._producer.poll(RETRY_WAIT_S)
+                self._poll(RETRY_WAIT_S)
         finally:
             self._waiting(False)
 

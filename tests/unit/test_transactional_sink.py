@@ -23,6 +23,7 @@ OFFSETS = {0: NextOffset(7)}
 RETRIABLE = KafkaException(KafkaError(KafkaError._TIMED_OUT, "slow", retriable=True))
 ABORTABLE = KafkaException(KafkaError(KafkaError.ILLEGAL_GENERATION, "no", txn_requires_abort=True))
 FATAL = KafkaException(KafkaError(KafkaError._FENCED, "fenced", fatal=True))
+FATAL_BEFORE = KafkaException(KafkaError(KafkaError._FATAL, "said once already"))
 TOO_LARGE = KafkaException(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE, "large"))
 
 Script = dict[str, list[Exception | Callable[[], None] | None]]
@@ -75,6 +76,8 @@ class ScriptedProducer:
         return Partitions()
 
     def poll(self, timeout: float = 0) -> int:
+        if self._script.get("poll"):
+            self._do("poll")
         return 0
 
     def purge(self) -> None:
@@ -193,6 +196,17 @@ def test_a_fenced_producer_says_so_wherever_it_is_noticed(
 
     with pytest.raises(FencedError):
         unit()
+
+
+@pytest.mark.parametrize("error", [FATAL, FATAL_BEFORE])
+@pytest.mark.parametrize("call", ["poll", "produce"])
+def test_a_fatal_error_is_noticed_where_the_client_raises_it(
+    make: Callable[..., Any], call: str, error: Exception
+) -> None:
+    sink = make(**{call: [error]})
+    sink.begin()
+    with pytest.raises(FencedError):
+        sink.deliver(outputs(1))
 
 
 def test_a_fenced_producer_that_raises_from_its_own_end_is_replaced_all_the_same(
