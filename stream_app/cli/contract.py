@@ -14,6 +14,7 @@ from stream_app.settings import ModelSettings
 app = typer.Typer(
     help="Draft the contract between events, model and predictions.",
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode="rich",
 )
 

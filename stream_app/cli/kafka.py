@@ -26,9 +26,9 @@ def kafka(
         bool, typer.Option("--registry", help="A schema registry beside it (Apicurio).")
     ] = False,
 ) -> None:
-    """Run an Apache Kafka on this machine until Ctrl-C; its data go with it.
+    r"""Run an Apache Kafka on this machine until Ctrl-C; its data go with it.
 
-    Needs the extra local-kafka: pip install 'stream-app[local-kafka]'. The first start fetches
+    Needs the extra local-kafka: pip install 'stream-app\[local-kafka]'. The first start fetches
     Kafka's jars into the user's cache.
     """
     screen = console(stderr=True)

@@ -8,7 +8,7 @@ import typer
 from stream_app.cli.output import print_json, print_table
 from stream_app.core.metrics import METRICS
 
-app = typer.Typer(rich_markup_mode="rich")
+app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
 
 class Format(StrEnum):

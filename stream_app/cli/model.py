@@ -19,7 +19,10 @@ from stream_app.errors import ConfigError
 from stream_app.settings import Settings
 
 app = typer.Typer(
-    help="Pack, show and verify models.", no_args_is_help=True, rich_markup_mode="rich"
+    help="Pack, show and verify models.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
 )
 
 NameArgument = Annotated[

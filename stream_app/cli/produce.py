@@ -41,7 +41,7 @@ _REMEDIES = {
     "NOT_ENOUGH_REPLICAS": "too few brokers are up for the topic's min.insync.replicas",
 }
 
-app = typer.Typer(rich_markup_mode="rich")
+app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
 
 @app.command(

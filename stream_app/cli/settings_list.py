@@ -15,7 +15,7 @@ from stream_app.cli.setting_rows import (
     setting_rows,
 )
 
-app = typer.Typer(rich_markup_mode="rich")
+app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
 
 class Format(StrEnum):

@@ -30,7 +30,7 @@ from stream_app.settings import Settings
 _LOOKED_BACK = 500
 """Offsets at the end of each partition of the dead letter topic that are looked at."""
 
-app = typer.Typer(rich_markup_mode="rich")
+app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
 
 @dataclass(frozen=True, slots=True)

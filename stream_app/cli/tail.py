@@ -29,7 +29,7 @@ from stream_app.cli.record_view import (
 from stream_app.errors import RetriableError, UnavailableError, UsageError
 from stream_app.settings import Framing
 
-app = typer.Typer(rich_markup_mode="rich")
+app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
 
 class Format(StrEnum):

@@ -59,6 +59,13 @@ def test_every_command_has_a_help_with_an_example(
     shown = capsys.readouterr().out
     assert "Example: stream-app" in shown
     assert f"Usage: stream-app {' '.join(leaf)}" in shown
+    assert "--install-completion" not in shown, "belongs to the program, not to a command"
+
+
+def test_square_brackets_of_a_help_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """Else the library takes them for markup."""
+    assert main(["kafka", "--help"]) == ExitStatus.OK
+    assert "pip install 'stream-app[local-kafka]'" in capsys.readouterr().out
 
 
 def test_the_list_shows_every_command_with_its_help(capsys: pytest.CaptureFixture[str]) -> None:
