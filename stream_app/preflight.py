@@ -50,6 +50,7 @@ class Preflight:
     findings: list[Finding] = field(default_factory=list)
     model: OnnxModel | None = None
     _contract: Contract | None = None
+    _partition_counts: dict[str, int] | None = None
 
     @property
     def faults(self) -> list[Finding]:
@@ -71,6 +72,7 @@ class Preflight:
         self._check("model", self._model)
         self._check("contract", self._schemas)
         self._check("prediction schema", self._output_schema)
+        self._check("brokers", self._brokers)
         self._check("topics", self._topics)
         self._check("access", self._access)
         return self
@@ -149,14 +151,18 @@ class Preflight:
             raise ConfigError("\n".join(faults))
         yield Finding("prediction schema", ok=True, text="fits the contract")
 
-    def _topics(self) -> Iterator[Finding]:
-        settings = self.settings
-        if not settings.kafka.bootstrap_servers or not settings.input.topic:
+    def _brokers(self) -> Iterator[Finding]:
+        kafka = self.settings.kafka
+        if not kafka.bootstrap_servers:
             return
-        admin = KafkaAdmin(settings.kafka)
+        self._partition_counts = KafkaAdmin(kafka).partition_counts()
+        yield Finding("brokers", ok=True, text=f"answer at {kafka.bootstrap_servers}")
+
+    def _topics(self) -> Iterator[Finding]:
+        settings, found = self.settings, self._partition_counts
+        if found is None or not settings.input.topic:
+            return
         outputs = [settings.predictions_topic, settings.dlq_topic]
-        found = admin.partition_counts()
-        yield Finding("brokers", ok=True, text=f"answer at {settings.kafka.bootstrap_servers}")
         wanted = [settings.input.topic, *outputs]
         missing = [topic for topic in wanted if topic not in found]
         hidden = hidden_topics(settings, missing) if missing else []
@@ -167,9 +173,12 @@ class Preflight:
                 right = "Read" if topic == settings.input.topic else "Write"
                 self._fail("access", f"missing ACL: {right} on Topic {topic}", ExitStatus.CONFIG)
             else:
-                text = f"{topic} does not exist; create it: stream-app topics create"
+                # The input belongs to those who write it, so only trials make it.
+                more = " --with-input" if topic == settings.input.topic else ""
+                text = f"{topic} does not exist; create it: stream-app topics create{more}"
                 self._fail("topics", text, ExitStatus.UNAVAILABLE)
         yield from self._same_counts(found, outputs)
+        admin = KafkaAdmin(settings.kafka)
         yield from self._sizes(admin, [topic for topic in outputs if topic in found])
 
     def _same_counts(self, found: dict[str, int], outputs: list[str]) -> Iterator[Finding]:
@@ -211,7 +220,7 @@ class Preflight:
 
     def _access(self) -> Iterator[Finding]:
         settings = self.settings
-        if not settings.kafka.bootstrap_servers or not settings.input.topic:
+        if self._partition_counts is None or not settings.input.topic:
             return
         if any(f.check in {"topics", "access"} and not f.ok for f in self.findings):
             return

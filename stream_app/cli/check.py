@@ -2,7 +2,7 @@
 
 import typer
 
-from stream_app.cli.options import ConfigOption, JsonOption, SetOption, read_settings
+from stream_app.cli.options import ConfigOption, JsonOption, SetOption, read_tool_settings
 from stream_app.cli.output import console, print_json
 from stream_app.errors import ExitStatus
 from stream_app.preflight import Preflight
@@ -22,7 +22,7 @@ def check(
 
     Exit status: 0 all well, 69 a server or topic is not there, 78 something must be changed.
     """
-    preflight = make_checks(read_settings(config, assignments))
+    preflight = make_checks(read_tool_settings(config, assignments))
     if as_json:
         print_json(_as_json(preflight))
     else:

@@ -18,14 +18,17 @@ from stream_app.cli.options import (
     require_input_topic,
 )
 from stream_app.cli.output import print_json, print_table, warn
-from stream_app.errors import UsageError
+from stream_app.errors import UnavailableError, UsageError
 from stream_app.settings import Settings
 
 _DEFAULT_PARTITIONS = 4
 _FOR_EVER_MS = -1
 
 app = typer.Typer(
-    help="Create the topics that the job needs.", no_args_is_help=True, rich_markup_mode="rich"
+    help="Create the topics that the job needs.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
 )
 
 
@@ -197,7 +200,11 @@ def _count(admin: KafkaAdmin, settings: Settings, wanted: int | None, *, with_in
         if with_input:
             return wanted or _DEFAULT_PARTITIONS
         if wanted is None:
-            admin.partitions(source)
+            raise UnavailableError(
+                f"the input topic {source!r} does not exist, and the outputs get as many "
+                "partitions as it has; correct input.topic, make it too with --with-input (for "
+                "trials), or give --partitions"
+            )
     return wanted or counts.get(source, _DEFAULT_PARTITIONS)
 
 

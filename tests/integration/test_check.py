@@ -71,7 +71,8 @@ def test_all_well_is_status_0(kafka: RealKafka, repository: Path) -> None:
 
 def test_a_wrong_broker_address_is_named_with_its_setting(repository: Path) -> None:
     result = run("check", "127.0.0.1:1", repository)
-    assert_told(result, 69, "127.0.0.1:1", "kafka.bootstrap_servers", "1 fault")
+    assert_told(result, 69, "fault brokers: ", "127.0.0.1:1", "kafka.bootstrap_servers", "1 fault")
+    assert result.stderr == "", "the client's own lines say it again and again"
 
 
 def test_a_missing_topic_is_named_with_the_command_that_makes_it(
@@ -79,7 +80,11 @@ def test_a_missing_topic_is_named_with_the_command_that_makes_it(
 ) -> None:
     result = run("check", kafka.bootstrap_servers, repository, input__topic="nowhere")
     assert_told(
-        result, 69, "nowhere does not exist", "nowhere.dlq", "stream-app topics create", "3 faults"
+        result,
+        69,
+        "nowhere does not exist; create it: stream-app topics create --with-input\n",
+        "nowhere.dlq does not exist; create it: stream-app topics create\n",
+        "3 faults",
     )
 
 
