@@ -23,13 +23,14 @@ from stream_app.cli.options import (
     read_tool_settings,
     require_input_topic,
 )
-from stream_app.cli.output import print_json, print_table
+from stream_app.cli.output import print_json, print_table, warn
 from stream_app.core.positions import NextOffset
 from stream_app.errors import UnavailableError, UsageError
 
 app = typer.Typer(
     help="Show or reset where the group continues.",
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode="rich",
 )
 
@@ -198,16 +199,21 @@ def reset(
     topic, group = require_input_topic(settings), settings.kafka.group
     admin = KafkaAdmin(settings.kafka)
     spans = _chosen(read_spans(admin, group, topic), partition, topic)
-    _refuse_active(admin, group)
+    active = _active_members(admin, group)
+    if active and not dry_run:
+        raise UsageError(active)
     wanted = _resolve(admin, topic, spans, target)
     _print_change(spans, wanted, f"group {group}, topic {topic}")
     if dry_run:
         typer.echo("dry run: nothing was changed")
+        if active:
+            warn(f"it would be refused now: {active}")
         return
     if not yes:
         typer.confirm("Change these offsets?", abort=True)
     # Somebody may have started a worker while the question stood.
-    _refuse_active(admin, group)
+    if active := _active_members(admin, group):
+        raise UsageError(active)
     alter_offsets(admin, group, topic, {p: NextOffset(offset) for p, offset in wanted.items()})
     confirmed = committed_offsets(admin, group, topic, list(wanted))
     if {p: at.offset for p, at in confirmed.items()} != wanted:
@@ -229,14 +235,16 @@ def _chosen(spans: list[Span], partitions: list[int] | None, topic: str) -> list
     return [span for span in spans if span.partition in partitions]
 
 
-def _refuse_active(admin: KafkaAdmin, group: str) -> None:
-    state = describe_group(admin, group)
-    if state.members:
-        who = ", ".join(sorted({f"{m.client_id} on {m.host}" for m in state.members}))
-        raise UsageError(
-            f"group {group!r} has {len(state.members)} active members ({who}); stop them first: "
-            "what they have in hand would be committed over the new offsets"
-        )
+def _active_members(admin: KafkaAdmin, group: str) -> str:
+    """Why the offsets must stay as they are; empty if nobody is at work."""
+    members = describe_group(admin, group).members
+    if not members:
+        return ""
+    who = ", ".join(sorted({f"{m.client_id} on {m.host}" for m in members}))
+    return (
+        f"group {group!r} has {len(members)} active member{'s' * (len(members) != 1)} ({who}); "
+        "stop them first: what they have in hand would be committed over the new offsets"
+    )
 
 
 def _resolve(admin: KafkaAdmin, topic: str, spans: list[Span], target: Target) -> dict[int, int]:

@@ -284,7 +284,8 @@ def test_a_cluster_that_refuses_a_topic_is_quoted(cli: CommandLine) -> None:
 def test_topics_need_an_input(cli: CommandLine) -> None:
     answer = cli("topics", "create", input__topic="absent-topic")
     assert answer.status == ExitStatus.UNAVAILABLE
-    assert "topic 'absent-topic' does not exist" in answer.err
+    assert "input topic 'absent-topic' does not exist" in answer.err
+    assert "--with-input" in answer.err
 
 
 @pytest.fixture(params=["classic", "consumer"])
@@ -323,7 +324,20 @@ def test_offsets_are_not_moved_under_an_active_member(
     names = {"input__topic": topic, "kafka__group": group}
     refused = cli("offsets", "reset", "--to", "start", "--yes", **names)
     assert refused.status == ExitStatus.USAGE
-    assert f"group '{group}' has 1 active members (somebody on " in refused.err
+    assert f"group '{group}' has 1 active member (somebody on " in refused.err
+    assert committed_offsets(admin, group, topic, [0, 1]) == {}
+
+
+def test_a_dry_run_under_an_active_member_shows_the_change_and_what_stands_in_its_way(
+    cli: CommandLine, admin: KafkaAdmin, member: tuple[str, str, str]
+) -> None:
+    topic, group, _ = member
+    names = {"input__topic": topic, "kafka__group": group}
+    shown = cli("offsets", "reset", "--to", "start", "--dry-run", **names)
+    assert shown.status == ExitStatus.OK
+    assert "dry run: nothing was changed" in shown.out
+    assert "warning: it would be refused now: " in shown.err
+    assert "1 active member (somebody on " in shown.err
     assert committed_offsets(admin, group, topic, [0, 1]) == {}
 
 
