@@ -24,9 +24,11 @@ from stream_app.core.event_fields import EventField, event_fields
 from stream_app.core.signature import ModelSignature, TensorSignature
 from stream_app.errors import ConfigError
 
+PLACEHOLDER = ("replace", "these", "values")
+"""Stands for categories, which a schema of strings does not tell; packing refuses it."""
+
 _FLOATS = {DType.FLOAT32, DType.FLOAT64}
 _PLAIN_IDS = tuple(map(Primitive, (PrimitiveType.BYTES, PrimitiveType.INT, PrimitiveType.LONG)))
-_PLACEHOLDER = ("replace", "these", "values")
 _UINT8_CODES = 255
 _MATRIX = 2
 _LABELS = ("label", "output_label")
@@ -205,7 +207,7 @@ def _feature(
         return Feature(field.path, categories=codes, on_null=on_null)
     if field.is_text and dtype is not DType.BOOL:
         notes.append(f"{field.path}: list its categories, in the order of the training's codes")
-        return Feature(field.path, categories=_PLACEHOLDER, on_null=on_null)
+        return Feature(field.path, categories=PLACEHOLDER, on_null=on_null)
     notes.append(f"{field.path}: its type cannot fill a {dtype} input; add another field by hand")
     return None
 

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from stream_app.adapters.contract_draft import PLACEHOLDER
 from stream_app.adapters.contract_file import parse_contract
 from stream_app.adapters.golden_file import Golden, dump_golden
 from stream_app.adapters.manifest_file import (
@@ -103,7 +104,7 @@ def _files(
 ) -> dict[str, bytes]:
     parsed = parse_contract(contract, CONTRACT_FILE)
     session, file, _ = open_session(model, MODEL_FILE, _ON_CPU)
-    faults = check_signature(parsed, session.signature)
+    faults = _left_from_draft(parsed) + check_signature(parsed, session.signature)
     if faults:
         raise ConfigError("\n".join(f"{CONTRACT_FILE}: {fault}" for fault in faults))
     inputs = sample_tensors(parsed) if samples is None else dict(samples)
@@ -129,6 +130,17 @@ def _files(
         created_by=created_by,
     )
     return {**files, MANIFEST_FILE: manifest.to_json()}
+
+
+def _left_from_draft(contract: Contract) -> list[str]:
+    """What a draft could not know: every value would count as unseen, and no check would fail."""
+    return [
+        f"{feature.field}: categories are still the draft's {list(PLACEHOLDER)}; list the real "
+        "ones, in the order of the training's codes"
+        for tensor in contract.inputs
+        for feature in tensor.features
+        if feature.categories == PLACEHOLDER
+    ]
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -32,6 +32,8 @@ def test_a_drafted_contract_can_be_packed_and_verified(
     contract, repository = tmp_path / "contract.toml", tmp_path / "models"
     assert init("--output", str(contract)) == ExitStatus.OK
     assert "check: salary_range: list its categories" in capsys.readouterr().err
+    drafted = contract.read_text(encoding="utf-8")
+    contract.write_text(drafted.replace('["replace", "these", "values"]', '["low", "high"]'))
     assert pack(repository, contract) == ExitStatus.OK
     assert pack(repository, contract) == ExitStatus.OK
     assert sorted(path.name for path in (repository / "loan").iterdir()) == ["1", "2"]
@@ -41,6 +43,19 @@ def test_a_drafted_contract_can_be_packed_and_verified(
     assert "loan version 2 (" in capsys.readouterr().out
     assert main(["model", "show", "--json", *where]) == ExitStatus.OK
     assert json.loads(capsys.readouterr().out) == {"loan": ["1", "2"]}
+
+
+def test_a_draft_whose_categories_nobody_filled_in_is_not_packed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    contract = tmp_path / "contract.toml"
+    assert init("--output", str(contract)) == ExitStatus.OK
+    capsys.readouterr()
+    assert pack(tmp_path / "models", contract) == ExitStatus.CONFIG
+    told = capsys.readouterr().err
+    assert "salary_range: categories are still the draft's" in told
+    assert "size_of_downpayment: categories are still the draft's" in told
+    assert not (tmp_path / "models" / "loan" / "1").exists()
 
 
 def test_a_draft_goes_to_standard_output_and_its_notes_do_not(
