@@ -11,6 +11,7 @@ from pathlib import Path
 
 from stream_app.adapters.access_check import access_faults, hidden_topics
 from stream_app.adapters.avro_parts import output_schema_faults, writer_schemas
+from stream_app.adapters.clock import SystemClock
 from stream_app.adapters.contract_file import load_contract
 from stream_app.adapters.kafka_admin import KafkaAdmin
 from stream_app.adapters.kafka_config import require_librdkafka
@@ -44,11 +45,19 @@ class Finding:
 
 @dataclass(slots=True)
 class Preflight:
-    """All findings, and the model if it could be loaded, so that nobody loads it twice."""
+    """All findings, and the model if it could be loaded, so that nobody loads it twice.
+
+    Attributes:
+        settings: What is checked.
+        findings: So far.
+        model: Ready to score.
+        model_load_s: How long its loading and warm-up took, without the other checks.
+    """
 
     settings: Settings
     findings: list[Finding] = field(default_factory=list)
     model: OnnxModel | None = None
+    model_load_s: float = 0.0
     _contract: Contract | None = None
     _partition_counts: dict[str, int] | None = None
 
@@ -118,7 +127,10 @@ class Preflight:
         # By itself, so that a model with a flipped bit does not hide a contract's faults.
         self._contract = load_contract(folder / "contract.toml")
         files = ModelRepository(settings.repository).open(settings.name, version)
+        clock = SystemClock()
+        started_s = clock.now_s()
         self.model = load_model(files, settings, (1, self.settings.batch.max_records))
+        self.model_load_s = clock.now_s() - started_s
         yield Finding(
             "model",
             ok=True,

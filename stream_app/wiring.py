@@ -19,12 +19,12 @@ from stream_app.adapters.at_least_once_sink import AtLeastOnceSink
 from stream_app.adapters.avro_parts import build_decoder, build_encoder
 from stream_app.adapters.clock import SystemClock
 from stream_app.adapters.http_server import HttpServer
+from stream_app.adapters.kafka_admin import KafkaAdmin
 from stream_app.adapters.kafka_source import KafkaSource
 from stream_app.adapters.onnx_model import OnnxModel
 from stream_app.adapters.prometheus_telemetry import PrometheusTelemetry
 from stream_app.adapters.signals import StopSignal
 from stream_app.adapters.slots import acquire_slot, default_instance
-from stream_app.adapters.start_policy import prepare_start
 from stream_app.adapters.supervisor import Supervisor
 from stream_app.adapters.transactional_sink import TransactionalSink
 from stream_app.adapters.watchdog import ThreadWatchdog
@@ -81,7 +81,7 @@ def run_worker(settings: Settings) -> None:
                 HttpServer(settings.http.host, settings.http.port, health, telemetry.render)
             )
             log.info("http", host=settings.http.host, port=server.port)
-        model = _ready_model(settings, clock, telemetry)
+        model = _ready_model(settings, telemetry)
         health.model_warm = True
         slot = stack.enter_context(
             acquire_slot(settings.worker.state_dir, settings.kafka.group, settings.worker.instance)
@@ -89,7 +89,7 @@ def run_worker(settings: Settings) -> None:
         scorer = _wait_for(
             lambda: build_scorer(settings, model, clock, telemetry), settings, stop, watchdog
         )
-        _wait_for(lambda: prepare_start(settings), settings, stop, watchdog)
+        _wait_for(KafkaAdmin(settings.kafka).partition_counts, settings, stop, watchdog)
         if scorer is None:
             return
         build_loop(
@@ -233,13 +233,12 @@ def _wait_for(
     return None
 
 
-def _ready_model(settings: Settings, clock: Clock, telemetry: Telemetry) -> OnnxModel:
+def _ready_model(settings: Settings, telemetry: Telemetry) -> OnnxModel:
     """The model, after all checks; servers that are away are waited for later.
 
     Raises:
         ConfigError: everything that must be changed first.
     """
-    started_s = clock.now_s()
     preflight = check(settings)
     preflight.raise_config_faults()
     for finding in preflight.faults:
@@ -249,8 +248,7 @@ def _ready_model(settings: Settings, clock: Clock, telemetry: Telemetry) -> Onnx
         raise ConfigError("the model was not loaded; `stream-app check` says why")
     for warning in model.warnings:
         log.warning("model_warning", warning=warning)
-    took_s = clock.now_s() - started_s
-    telemetry.gauge(MODEL_LOAD_SECONDS, took_s)
+    telemetry.gauge(MODEL_LOAD_SECONDS, preflight.model_load_s)
     telemetry.gauge(
         MODEL_INFO, 1, model.name, model.version, model.content_hash, model.execution_provider
     )
@@ -260,6 +258,6 @@ def _ready_model(settings: Settings, clock: Clock, telemetry: Telemetry) -> Onnx
         version=model.version,
         hash=model.content_hash,
         provider=model.execution_provider,
-        seconds=round(took_s, 3),
+        seconds=round(preflight.model_load_s, 3),
     )
     return model
