@@ -40,7 +40,7 @@ def ensure_subject(registry: Registry, subject: str, text: str, *, register: boo
         if not register:
             raise ConfigError(
                 f"expected the output schema among the versions of subject {subject!r}, found it "
-                "in none; register it with `stream-app topics create`"
+                "in none; register it with `stream-app topics create --register-schemas`"
             )
         return _register(registry, subject, text)
     except RetriableError as exc:

@@ -106,12 +106,16 @@ def _show(
     """One record at a time, so that the reader of a pipe has each at once."""
     if line is table_line:
         typer.echo(TABLE_HEADER)
+    some = False
     for record in records:
+        some = True
         decoded = _decode(record, codec)
         if line is None:
             print_json_line(json_document(record, decoded))
         else:
             typer.echo(line(record, decoded))
+    if not some:
+        typer.echo("no records", err=True)
 
 
 def _decode(record: SeenRecord, codec: AvroCodec | None) -> Decoded:

@@ -430,6 +430,8 @@ def test_dead_letters_are_listed_by_reason(kafka: RealKafka, cli: CommandLine) -
         for n in range(9)
     ]
     settings = KafkaSettings(bootstrap_servers=kafka.bootstrap_servers)
+    none = cli("tail", "--dead-letters", "--from-beginning", "--until-end", **names)
+    assert (none.out, none.err) == ("", "no records\n")
     produce_events(settings, names["output__dlq_topic"], letters)
     status = cli("status", "--json", "--dead-letters", 2, **names).document
     assert status["dead_letters_by_code"] == {"BAD_MAGIC": 6, "TOO_SHORT": 3}
