@@ -31,7 +31,8 @@ _DENIED = {
     KafkaError.CLUSTER_AUTHORIZATION_FAILED,
 }
 _DENIED_PATIENCE_S = 60.0
-"""A right that is missing this long ends the process: somebody must give it back."""
+"""A right that is missing this long ends the process: somebody must give it back. An input that
+is idle looks the same when the right is back; a start more is the cheaper mistake."""
 
 
 class KafkaSource:
@@ -49,7 +50,7 @@ class KafkaSource:
         self._changed: set[int] = set()
         self._stored: Exception | None = None
         self._paused = False
-        self._denied_since_s: float | None = None
+        self._denied: tuple[float, Any] | None = None
         self._closed = False
 
     # -- the port ---------------------------------------------------------------------------
@@ -70,13 +71,17 @@ class KafkaSource:
         One record is waited for, the rest is what is there: asking for all of them at once would
         wait the whole time unless that many came.
         """
-        messages = self._consume(1, wait_s)
+        held = self._consume(1, wait_s)
         self._changed.clear()
-        if messages and max_records > 1:
-            messages += self._consume(max_records - 1, 0.0)
+        rest = self._consume(max_records - 1, 0.0) if held and max_records > 1 else []
         self._raise_stored()
-        messages = [m for m in messages if m.error() is None or self._note(m.error(), m)]
-        batch = to_columns(self._topic, self._without_stale(messages))
+        # What was held while the rest brought a rebalance of its partition belongs to the owner
+        # before. Brokers check that a committer is a member, not that it owns the partition, so
+        # nobody else would notice.
+        rows = self._rows(held, self._assigned - self._changed)
+        rows += self._rows(rest, self._assigned)
+        self._end_if_denied(came=bool(rows))
+        batch = to_columns(self._topic, rows)
         self._telemetry.count(RECORDS_FETCHED, len(batch))
         if self._paused and len(batch):
             self.seek(batch.first_offsets())
@@ -176,33 +181,25 @@ class KafkaSource:
             raise FatalError(explain("consume", exc.args[0])) from exc
         return messages
 
-    def _without_stale(self, messages: list[Any]) -> list[Any]:
-        """Leave out what came under an assignment that has ended.
-
-        The first row is held while the rest is fetched; if that brought a rebalance of its
-        partition, the row belongs to the owner before. Brokers check that a committer is a
-        member, not that it owns the partition, so nobody else would notice.
-        """
-        if not messages or not (self._changed or self._foreign(messages)):
-            return messages
-        first, *rest = messages
-        kept = [m for m in rest if m.partition() in self._assigned]
-        if first.partition() in self._assigned and first.partition() not in self._changed:
-            kept.insert(0, first)
-        self._telemetry.count(RECORDS_STALE, len(messages) - len(kept))
+    def _rows(self, messages: list[Any], ours: frozenset[int]) -> list[Any]:
+        """The records among them that are of partitions in ``ours``; errors are acted on."""
+        rows = [m for m in messages if m.error() is None or self._note(m.error(), m, ours)]
+        if {m.partition() for m in rows} <= ours:
+            return rows
+        kept = [m for m in rows if m.partition() in ours]
+        self._telemetry.count(RECORDS_STALE, len(rows) - len(kept))
         return kept
 
-    def _foreign(self, messages: Iterable[Any]) -> bool:
-        return not {m.partition() for m in messages} <= self._assigned
-
-    def _note(self, error: Any, message: Any) -> bool:
+    def _note(self, error: Any, message: Any, ours: frozenset[int]) -> bool:
         """Act on an error that came in place of a record; always false, to leave it out."""
         code = error.code()
         self._telemetry.count(CLIENT_ERRORS, 1, error.name())
         if error.fatal() or code == KafkaError._FATAL:
             raise FatalError(explain("consume", error))
         if code == KafkaError._AUTO_OFFSET_RESET:
-            self._assign_at([self._start.target(message.topic(), message.partition(), error)])
+            # Of a partition that has gone meanwhile, it is its next owner's to answer.
+            if message.partition() in ours:
+                self._assign_at([self._start.target(message.topic(), message.partition(), error)])
         elif code in _DENIED:
             self._deny(error)
         else:
@@ -210,10 +207,17 @@ class KafkaSource:
         return False
 
     def _deny(self, error: Any) -> None:
-        now_s = self._clock.now_s()
-        self._denied_since_s = self._denied_since_s or now_s
+        self._denied = self._denied or (self._clock.now_s(), error)
         log.error("access_denied", code=error.name(), reason=explain("consume", error))
-        if now_s - self._denied_since_s > _DENIED_PATIENCE_S:
+
+    def _end_if_denied(self, *, came: bool) -> None:
+        """Of a topic the client says it once, of a group every two seconds; so we keep the time."""
+        if self._denied is None:
+            return
+        since_s, error = self._denied
+        if came:
+            self._denied = None
+        elif self._clock.now_s() - since_s > _DENIED_PATIENCE_S:
             raise FatalError(explain("consume", error))
 
     def _assign_at(self, targets: Sequence[Any]) -> None:
@@ -234,7 +238,7 @@ class KafkaSource:
             consumer.pause(partitions)
         self._assigned |= set(numbers)
         self._changed.update(numbers)
-        self._denied_since_s = None
+        self._denied = None
         self._tell("assigned", numbers)
 
     def _on_revoke(self, consumer: Any, partitions: list[Any]) -> None:
