@@ -185,15 +185,19 @@ class Loop:
     # -- joining -------------------------------------------------------------------------------
 
     def _connect(self, stop: Callable[[], bool]) -> None:
-        """Open the sink, then join; brokers that are away are waited for."""
-        while not stop():
-            self._watchdog.tick()
-            try:
-                self._sink.open()
-                break
-            except RetriableError as exc:
-                log.warning("waiting_for_brokers", reason=str(exc))
-        self._source.open(self)
+        """Open the sink, then join; brokers that are away are waited for.
+
+        In this order: opening the sink ends what a dead predecessor left open, and until then the
+        group's offsets cannot be read.
+        """
+        for open_side in (self._sink.open, lambda: self._source.open(self)):
+            while not stop():
+                self._watchdog.tick()
+                try:
+                    open_side()
+                    break
+                except RetriableError as exc:
+                    log.warning("waiting_for_brokers", reason=str(exc))
 
     # -- the rebalance listener: called inside fetch and close ----------------------------------
 

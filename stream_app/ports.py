@@ -44,7 +44,12 @@ class Source(Protocol):
     """One input topic, read as a member of a consumer group."""
 
     def open(self, listener: RebalanceListener) -> None:
-        """Join the group. Partitions come later, through the listener, during ``fetch``."""
+        """Join the group. Partitions come later, through the listener, during ``fetch``.
+
+        Raises:
+            RetriableError: not now; may be called again.
+            ConfigError: a start policy says that it must not begin by itself.
+        """
 
     def fetch(self, max_records: int, wait_s: float) -> RecordBatch:
         """Bring what is there, at most ``max_records``; wait at most ``wait_s`` for the first.
@@ -80,10 +85,7 @@ class Source(Protocol):
         """
 
     def pause(self) -> None:
-        """Bring no records of the present and of coming assignments until ``resume``.
-
-        Fetching goes on, so that the group sees a live member.
-        """
+        """Bring no records, of coming assignments neither, until ``resume``; do go on fetching."""
 
     def resume(self) -> None:
         """Bring records again; does nothing when not paused."""
@@ -148,18 +150,14 @@ class Sink(Protocol):
         """
 
     def abort(self) -> None:
-        """Undo the unit. Does nothing when none is open.
-
-        Raises:
-            FencedError: as in ``commit``.
-        """
+        """Undo the unit, if one is open. Raises ``FencedError`` as ``commit`` does."""
 
     def rebuild(self) -> None:
         """Make the producer anew, with the same identity, after ``FencedError``.
 
         Raises:
             FencedError: this happened too often: a twin uses the same identity.
-            RetriableError: not now.
+            RetriableError: not now; call again.
         """
 
     def close(self) -> None:

@@ -20,7 +20,10 @@ from stream_app.settings import Delivery, Settings
 
 log = structlog.get_logger(__name__)
 
-_PROBE_TIMEOUT_S = 5.0
+_PROBE_TIMEOUT_S = 2.0
+"""A cluster that has just been made cannot tell about groups for longer; that is no fault."""
+
+_INIT_TIMEOUT_S = 5.0
 
 
 def access_faults(settings: Settings) -> list[str]:
@@ -101,7 +104,7 @@ def _transaction_faults(settings: Settings) -> Iterator[str]:
     name = f"{settings.kafka.group}-check"
     producer = Producer(producer_properties(settings, name))
     try:
-        producer.init_transactions(_PROBE_TIMEOUT_S)
+        producer.init_transactions(_INIT_TIMEOUT_S)
     except KafkaException as exc:
         error = exc.args[0]
         if error.code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED:

@@ -56,7 +56,8 @@ class KafkaSource:
     # -- the port ---------------------------------------------------------------------------
 
     def open(self, listener: RebalanceListener) -> None:
-        """See the port."""
+        """See the port; a new group's start is written down before it is joined."""
+        self._start.prepare()
         self._listener = listener
         self._consumer.subscribe(
             [self._topic],

@@ -8,11 +8,10 @@ without an offset can only be a new one, however many workers start at once.
 from typing import Any
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from stream_app.adapters.kafka_config import consumer_properties
 from stream_app.adapters.kafka_errors import explain
-from stream_app.errors import ConfigError, DataError, UnavailableError
+from stream_app.errors import ConfigError, DataError, RetriableError
 from stream_app.settings import Settings, StartAt
 
 log = structlog.get_logger(__name__)
@@ -75,7 +74,7 @@ class StartPolicy:
 
         Raises:
             ConfigError: the group is new and ``start.new_group`` is ``fail``.
-            UnavailableError: the cluster does not answer.
+            RetriableError: the cluster does not answer, or not for this group yet.
         """
         try:
             if self._committed():
@@ -90,8 +89,7 @@ class StartPolicy:
                 raise ConfigError(message)
             self._commit_start(choice)
         except KafkaException as exc:
-            message = explain("reading the group's offsets", exc.args[0])
-            raise UnavailableError(message) from exc
+            raise RetriableError(explain("reading the group's offsets", exc.args[0])) from exc
 
     def _commit_start(self, choice: StartAt) -> None:
         side = 0 if choice is StartAt.EARLIEST else 1
@@ -125,12 +123,3 @@ class StartPolicy:
             TopicPartition(self._topic, partition), timeout=self._timeout_s
         )
         return low, high
-
-
-def prepare_start(settings: Settings) -> None:
-    """:meth:`StartPolicy.prepare` with a consumer of its own, which never joins."""
-    consumer = Consumer(consumer_properties(settings))
-    try:
-        StartPolicy(settings, consumer).prepare()
-    finally:
-        consumer.close()

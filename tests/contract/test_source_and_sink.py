@@ -14,13 +14,12 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from stream_app.adapters.clock import SystemClock
 from stream_app.adapters.kafka_source import KafkaSource
 from stream_app.adapters.prometheus_telemetry import NullTelemetry
-from stream_app.adapters.start_policy import prepare_start
 from stream_app.adapters.transactional_sink import TransactionalSink
 from stream_app.adapters.watchdog import NullWatchdog
 from stream_app.core.columns import BytesColumn, RecordBatch
 from stream_app.core.positions import GroupMembership, NextOffset
-from stream_app.errors import AbortedError, UnavailableError
-from stream_app.ports import Sink, Source
+from stream_app.errors import AbortedError, RetriableError
+from stream_app.ports import RebalanceListener, Sink, Source
 from stream_app.settings import Settings, load_settings
 from tests.fakes import FakeClock, FakeCluster, FakeSink, FakeSource, Step, echo_outputs
 from tests.kafka_fixtures import RealKafka, unique
@@ -97,20 +96,11 @@ class RealWorld:
         self.output = kafka.topic("contract-predictions", 2)
         self._settings = settings_for(kafka, protocol, topic, self.output)
         fill(kafka, topic)
-        until("the group has its start", self._prepared, 20)
         clock, telemetry = SystemClock(), NullTelemetry()
         self.source = KafkaSource(self._settings, clock, telemetry)
         self.sink = TransactionalSink(
             self._settings, unique("contract"), clock, telemetry, NullWatchdog()
         )
-
-    def _prepared(self) -> bool:
-        """A broker that has just started does not know its groups yet."""
-        try:
-            prepare_start(self._settings)
-        except UnavailableError:
-            return False
-        return True
 
     def outcomes(self) -> list[Position]:
         reader = self._consumer(unique("reader"))
@@ -209,8 +199,17 @@ def take(source: Source, count: int, *, most: int = 7) -> list[Position]:
 def opened(world: World) -> Recorder:
     recorder = Recorder()
     world.sink.open()
-    world.source.open(recorder)
+    until("it can join", lambda: joins(world.source, recorder), 20)
     return recorder
+
+
+def joins(source: Source, listener: RebalanceListener) -> bool:
+    """A broker that has just started does not know its groups yet."""
+    try:
+        source.open(listener)
+    except RetriableError:
+        return False
+    return True
 
 
 def nothing_comes(source: Source) -> bool:
@@ -326,7 +325,7 @@ def test_a_listener_that_raises_is_heard(world: World) -> None:
             raise ZeroDivisionError
 
     world.sink.open()
-    world.source.open(Unwilling())
+    until("it can join", lambda: joins(world.source, Unwilling()), 20)
     with pytest.raises(ZeroDivisionError):
         take(world.source, 1)
 
