@@ -47,6 +47,7 @@ class WorkerHealth:
         self._model_warm = False
         self._assignment_seen = False
         self._paused = False
+        self._waiting = False
         self._publish()
         self.tick(clock.now_s())
 
@@ -85,6 +86,17 @@ class WorkerHealth:
         self._paused = value
         self._publish()
 
+    @property
+    def waiting(self) -> bool:
+        """A commit or an abort waits for brokers; apart from a pause, which may outlast it."""
+        return self._waiting
+
+    @waiting.setter
+    def waiting(self, value: bool) -> None:
+        if value != self._waiting:
+            self._waiting = value
+            self._publish()
+
     def live(self) -> tuple[bool, list[str]]:
         """Whether the loop turned within the limit."""
         age_s = self._clock.now_s() - self._ticked_s
@@ -101,13 +113,13 @@ class WorkerHealth:
             reasons.append("the model is not loaded and warm yet")
         if not self._assignment_seen:
             reasons.append("the group has not assigned partitions yet")
-        if self._paused:
+        if self._paused or self._waiting:
             reasons.append("paused until something outside heals; the log says what")
         return not reasons, reasons
 
     def _publish(self) -> None:
         self._telemetry.gauge(WORKER_READY, float(self.ready()[0]))
-        self._telemetry.gauge(PAUSED, float(self._paused))
+        self._telemetry.gauge(PAUSED, float(self._paused or self._waiting))
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,10 +202,12 @@ class Scorer:
         for fault, count in self._tally.letters.items():
             self._telemetry.count(DEAD_LETTERS, count, fault.stage.value, fault.name)
         self._tally = _Tally()
+        self._breaker.committed()
 
     def rolled_back(self) -> None:
         """Forget what was counted; the same records come again."""
         self._tally = _Tally()
+        self._breaker.rolled_back()
 
     def revoked(self, partitions: Sequence[int]) -> None:
         """Nothing to do: there is no state."""

@@ -191,7 +191,7 @@ def build_loop(
     if exactly_once:
 
         def waiting(value: bool) -> None:
-            health.paused = value
+            health.waiting = value
 
         sink = TransactionalSink(settings, transactional_id, clock, telemetry, watchdog, waiting)
     else:

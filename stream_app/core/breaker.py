@@ -2,6 +2,7 @@
 
 Decides from counts alone. A wrong model, contract or schema makes every record bad; dead-lettering
 them all would empty the topic into the DLQ, so the worker stops instead and a person looks.
+Records that come again because their unit was undone count once.
 """
 
 from collections import deque
@@ -32,6 +33,7 @@ class Breaker:
     _total: int = 0
     _bad: int = 0
     _run: int = 0
+    _kept: tuple[tuple[tuple[int, int], ...], int, int, int] = ((), 0, 0, 0)
 
     def record(self, total: int, bad: int, trailing_run: int) -> str | None:
         """Take one micro-batch into account.
@@ -53,6 +55,15 @@ class Breaker:
             self._total -= old_total
             self._bad -= old_bad
         return self._verdict()
+
+    def committed(self) -> None:
+        """What was taken into account is there to stay."""
+        self._kept = (tuple(self._batches), self._total, self._bad, self._run)
+
+    def rolled_back(self) -> None:
+        """Forget what came after the last ``committed``: it comes again."""
+        batches, self._total, self._bad, self._run = self._kept
+        self._batches = deque(batches)
 
     def _verdict(self) -> str | None:
         if self._run >= self.limits.run:

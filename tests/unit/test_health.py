@@ -166,3 +166,17 @@ def test_a_fleet_is_dead_when_the_supervisor_stands_still(clock: HandClock) -> N
     assert not view.live()[0]
     view.tick(clock.s)
     assert view.live()[0]
+
+
+def test_a_commit_that_got_through_does_not_end_a_pause(
+    worker: WorkerHealth, gauges: Gauges
+) -> None:
+    worker.model_warm = worker.assignment_seen = worker.paused = True
+    worker.waiting = True
+    worker.waiting = False
+    assert not worker.ready()[0]
+    worker.paused = False
+    assert worker.ready()[0]
+    worker.waiting = True
+    assert not worker.ready()[0]
+    assert gauges.values[PAUSED.name] == 1
