@@ -20,9 +20,17 @@ from stream_app.adapters.model_repository import ModelRepository, resolve_versio
 from stream_app.adapters.onnx_model import OnnxModel, load_model
 from stream_app.core.avro.gates import Rejection
 from stream_app.core.avro.resolve import resolve
+from stream_app.core.avro.schema import Schema
 from stream_app.core.contract import Contract
-from stream_app.errors import ConfigError, ExitStatus, RetriableError, StreamAppError
-from stream_app.settings import Settings
+from stream_app.core.faults import Fault
+from stream_app.errors import (
+    ConfigError,
+    ExitStatus,
+    RetriableError,
+    StreamAppError,
+    UnavailableError,
+)
+from stream_app.settings import Framing, Settings
 from stream_app.settings_rules import missing_for_scoring
 
 
@@ -59,6 +67,7 @@ class Preflight:
     model: OnnxModel | None = None
     model_load_s: float = 0.0
     _contract: Contract | None = None
+    _writer_schemas: list[tuple[str, Schema | Rejection]] | None = None
     _partition_counts: dict[str, int] | None = None
 
     @property
@@ -79,6 +88,7 @@ class Preflight:
         self._check("settings", self._settings)
         self._check("client library", self._library)
         self._check("model", self._model)
+        self._check("schemas", self._known_schemas)
         self._check("contract", self._schemas)
         self._check("prediction schema", self._output_schema)
         self._check("brokers", self._brokers)
@@ -140,25 +150,42 @@ class Preflight:
         for warning in self.model.warnings:
             yield Finding("model", ok=True, text=f"warning: {warning}")
 
+    def _known_schemas(self) -> Iterator[Finding]:
+        # By itself, so that a registry that is away is told once, whatever the model is like.
+        settings = self.settings
+        if settings.input.framing is Framing.CONFLUENT and settings.registry.url:
+            self._writer_schemas = list(writer_schemas(settings))
+            yield Finding("schemas", ok=True, text="the registry answers")
+        elif settings.input.framing is Framing.SINGLE_OBJECT and settings.input.schema_dir:
+            self._writer_schemas = list(writer_schemas(settings))
+            yield Finding("schemas", ok=True, text=f"in {settings.input.schema_dir}")
+
     def _schemas(self) -> Iterator[Finding]:
-        if self._contract is None:
+        if self._contract is None or self._writer_schemas is None:
             return
         problems = []
-        for name, schema in writer_schemas(self.settings):
+        for name, schema in self._writer_schemas:
             plan = schema if isinstance(schema, Rejection) else resolve(self._contract, schema)
             if isinstance(plan, Rejection):
-                problems.append(f"{name}: {plan.fault.name}: {plan.detail}")
+                problems.append((plan.fault, f"{name}: {plan.fault.name}: {plan.detail}"))
             else:
                 yield Finding("contract", ok=True, text=f"reads {name}")
                 return
+        # A folder may hold schemas of other records; they matter where there is nothing else.
+        own = [text for fault, text in problems if fault is not Fault.SCHEMA_NOT_ALLOWED]
         if problems:
-            raise ConfigError("\n".join(problems))
+            raise ConfigError("\n".join(own or [text for _, text in problems]))
         yield Finding("contract", ok=True, text="no event schema is known yet to compare with")
 
     def _output_schema(self) -> Iterator[Finding]:
         if self._contract is None:
             return
-        faults = output_schema_faults(self.settings, self._contract)
+        try:
+            faults = output_schema_faults(self.settings, self._contract)
+        except UnavailableError:
+            if any(fault.check == "schemas" for fault in self.faults):
+                return
+            raise
         if faults:
             raise ConfigError("\n".join(faults))
         yield Finding("prediction schema", ok=True, text="fits the contract")

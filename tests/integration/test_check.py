@@ -102,7 +102,17 @@ def test_a_contract_that_names_an_absent_field_is_found(kafka: RealKafka, reposi
     name_an_absent_field(repository)
     topic = job_topics(kafka)
     result = run("check", kafka.bootstrap_servers, repository, input__topic=topic)
-    assert_told(result, 78, "car_valu", "event.avsc")
+    assert_told(result, 78, "car_valu", "event.avsc", "1 fault\n")
+
+
+def test_a_registry_that_is_away_is_told_once_whatever_the_model_is_like(
+    repository: Path,
+) -> None:
+    away = {"input__framing": "confluent", "registry__url": "http://127.0.0.1:1"}
+    for version, faults in (("latest", "2 faults"), ("7", "3 faults")):
+        result = run("check", "127.0.0.1:1", repository, model__version=version, **away)
+        assert_told(result, 69 if version == "latest" else 78, "registry.url", faults)
+        assert result.stdout.count("schema registry http") == 1
 
 
 def test_all_faults_are_told_at_once(repository: Path) -> None:
