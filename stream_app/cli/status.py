@@ -27,8 +27,8 @@ from stream_app.cli.output import print_json, print_table
 from stream_app.cli.record_view import iso_time, text_of
 from stream_app.settings import Settings
 
-_LOOKED_BACK = 500
-"""Offsets at the end of each partition of the dead letter topic that are looked at."""
+_LOOKED_BACK = (500, 5_000, 50_000)
+"""Offsets at the end of each partition of the dead letter topic that are looked at, in turn."""
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
@@ -140,7 +140,7 @@ def read_status(settings: Settings, dead_letters: int) -> Status:
     present = [name for name in outputs if name in counts]
     letters: list[SeenRecord] = []
     if settings.dlq_topic in counts and dead_letters:
-        letters = _last_records(admin, settings, settings.dlq_topic, counts[settings.dlq_topic])
+        letters = _last_letters(admin, settings, counts[settings.dlq_topic], dead_letters)
     notes = [_note(letter) for letter in letters]
     return Status(
         topic=topic,
@@ -186,14 +186,20 @@ def _open_transactions(admin: KafkaAdmin, topic: str, count: int) -> list[OpenTr
     ]
 
 
-def _last_records(
-    admin: KafkaAdmin, settings: Settings, topic: str, count: int
+def _last_letters(
+    admin: KafkaAdmin, settings: Settings, count: int, wanted: int
 ) -> list[SeenRecord]:
-    partitions = range(count)
+    """The newest dead letters, at least ``wanted`` if there are as many; oldest first."""
+    topic, partitions = settings.dlq_topic, range(count)
     starts = start_offsets(admin, topic, partitions)
     ends = end_offsets(admin, topic, partitions)
-    near = {p: max(starts[p], ends[p] - _LOOKED_BACK) for p in partitions}
-    found = read_records(settings.kafka, topic, near, ends)
+    found: list[SeenRecord] = []
+    # Where a transaction was aborted there are offsets without records: look further then.
+    for back in _LOOKED_BACK:
+        near = {p: max(starts[p], ends[p] - back) for p in partitions}
+        found = list(read_records(settings.kafka, topic, near, ends))
+        if len(found) >= wanted or near == starts:
+            break
     return sorted(found, key=lambda record: (record.timestamp_ms, record.partition, record.offset))
 
 

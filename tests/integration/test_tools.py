@@ -442,6 +442,26 @@ def test_dead_letters_are_listed_by_reason(kafka: RealKafka, cli: CommandLine) -
     assert f"BAD_MAGIC               {topic}/0/8  expected the first bytes c3 01" in shown.out
 
 
+def test_dead_letters_are_found_behind_those_that_were_aborted(
+    kafka: RealKafka, cli: CommandLine
+) -> None:
+    """As a worker leaves them that the circuit breaker has stopped."""
+    topic, dlq = kafka.topic("letters", 1), kafka.topic("dlq", 1)
+    producer = Producer(
+        {"bootstrap.servers": kafka.bootstrap_servers, "transactional.id": unique("tools")}
+    )
+    producer.init_transactions(10)
+    for letters, end in ((1, producer.commit_transaction), (600, producer.abort_transaction)):
+        producer.begin_transaction()
+        for _ in range(letters):
+            producer.produce(dlq, b"", headers=[("err.code", b"BAD_MAGIC")])
+        producer.flush(10)
+        end(10)
+    names = {"input__topic": topic, "output__dlq_topic": dlq, "kafka__group": unique("group")}
+    status = cli("status", "--json", **names).document
+    assert status["dead_letters_by_code"] == {"BAD_MAGIC": 1}
+
+
 def test_times_and_ends_are_the_brokers(kafka: RealKafka, admin: KafkaAdmin) -> None:
     topic = kafka.topic("times", 1)
     assert offsets_at(admin, topic, [0], NOON_MS) == {0: 0}
