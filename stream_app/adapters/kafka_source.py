@@ -5,6 +5,7 @@ no valid offset. Refuses to commit: that is the sink's, or :meth:`KafkaSource.co
 at-least-once sink calls.
 """
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -34,6 +35,9 @@ _DENIED_PATIENCE_S = 60.0
 """A right that is missing this long ends the process: somebody must give it back. An input that
 is idle looks the same when the right is back; a start more is the cheaper mistake."""
 
+_OPEN_AGAIN_S = 0.5
+"""Some refusals, of a topic that does not exist, come at once; nobody should ask in a tight loop."""
+
 
 class KafkaSource:
     """See :class:`~stream_app.ports.Source`."""
@@ -57,7 +61,11 @@ class KafkaSource:
 
     def open(self, listener: RebalanceListener) -> None:
         """See the port; a new group's start is written down before it is joined."""
-        self._start.prepare()
+        try:
+            self._start.prepare()
+        except RetriableError:
+            time.sleep(_OPEN_AGAIN_S)
+            raise
         self._listener = listener
         self._consumer.subscribe(
             [self._topic],

@@ -1,5 +1,6 @@
 """Laws of the Kafka source, on a scripted consumer: what a fetch makes of a rebalance in it."""
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from stream_app.adapters.kafka_source import KafkaSource
 from stream_app.adapters.prometheus_telemetry import NullTelemetry
 from stream_app.adapters.start_policy import StartPolicy
 from stream_app.core.columns import Header, RecordBatch
-from stream_app.errors import FatalError
+from stream_app.errors import FatalError, RetriableError
 from stream_app.settings import load_settings
 from tests.fakes import FakeClock
 
@@ -190,3 +191,17 @@ def test_a_right_that_came_back_is_forgotten(bench: Bench) -> None:
     assert bench.fetch(lambda: [Message(0, 1)]) == [(0, 1)]
     bench.clock.time_s += 3_600
     assert bench.fetch(lambda: [denied]) == []
+
+
+def test_a_start_that_is_refused_at_once_is_not_asked_for_in_a_tight_loop(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> None:
+        raise RetriableError("unknown topic")
+
+    slept: list[float] = []
+    monkeypatch.setattr(StartPolicy, "prepare", refuse)
+    monkeypatch.setattr(time, "sleep", slept.append)
+    with pytest.raises(RetriableError):
+        bench.source.open(Listener())
+    assert sum(slept) >= 0.1
