@@ -107,8 +107,17 @@ def run_supervisor(settings: Settings, workers: int, arguments: list[str]) -> Ex
         settings: As the workers will read them.
         workers: How many processes.
         arguments: Of ``stream-app`` for one worker.
+
+    Raises:
+        ConfigError: the settings cannot do for a scorer, or not for several on one host.
     """
     require_for_scoring(settings)
+    if workers > 1 and settings.kafka.group_instance_id:
+        message = (
+            f"kafka.group_instance_id is one member's name, but {workers} workers would share it "
+            "and fence each other; leave it empty, or run one worker"
+        )
+        raise ConfigError(message)
     clock = SystemClock()
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="stream-app-metrics-"))

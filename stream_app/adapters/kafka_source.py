@@ -36,7 +36,7 @@ _DENIED_PATIENCE_S = 60.0
 is idle looks the same when the right is back; a start more is the cheaper mistake."""
 
 _OPEN_AGAIN_S = 0.5
-"""Some refusals, of a topic that does not exist, come at once; nobody should ask in a tight loop."""
+"""Some refusals, of a topic that does not exist, come at once; not to be asked in a tight loop."""
 
 
 class KafkaSource:
