@@ -1,10 +1,11 @@
 """What every test run has: real clusters on demand, and a last line that says if they ran."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import hypothesis
 import pytest
+import structlog
 
 from tests.kafka_fixtures import (
     kafka,
@@ -34,6 +35,13 @@ MARKER_BY_FIXTURE = {
     "registry_url": "registry",
 }
 NAME_BY_MARKER = {"kafka": "real Apache Kafka", "registry": "real schema registry"}
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """A command that ran in this process may have silenced them."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the markers

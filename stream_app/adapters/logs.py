@@ -146,6 +146,15 @@ def configure_logging(level: Level, format: Format, **bound: object) -> None:  #
     )
 
 
+def silence_logging() -> None:
+    """For a command whose answer says what went wrong, and whose output a program may parse.
+
+    Unconfigured, structlog writes every event to standard output.
+    """
+    logging.getLogger("librdkafka").setLevel(logging.CRITICAL)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("critical"))
+
+
 def _common(bound: Mapping[str, object]) -> list[Processor]:
     def add_bound(logger: Any, method: str, event: EventDict) -> EventDict:
         del logger, method

@@ -1,13 +1,12 @@
 """What all commands that connect have in common: the options, and the settings they lead to."""
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from stream_app.adapters.logs import configure_logging
+from stream_app.adapters.logs import configure_logging, silence_logging
 from stream_app.errors import ConfigError, UsageError
 from stream_app.settings import Settings, load_settings
 
@@ -47,7 +46,7 @@ def read_settings(config: Path | None, assignments: Sequence[str] | None) -> Set
 def read_tool_settings(config: Path | None, assignments: Sequence[str] | None) -> Settings:
     """As ``read_settings``, for a command that answers and ends.
 
-    Its answer says what went wrong, so the client's own lines are only for ``log.level = debug``.
+    Its answer says what went wrong, so the log is only for ``log.level = debug``.
 
     Raises:
         ConfigError: every fault found.
@@ -57,7 +56,7 @@ def read_tool_settings(config: Path | None, assignments: Sequence[str] | None) -
     if settings.log.level == "debug":
         configure_logging(settings.log.level, settings.log.format)
     else:
-        logging.getLogger("librdkafka").setLevel(logging.CRITICAL)
+        silence_logging()
     return settings
 
 

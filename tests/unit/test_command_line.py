@@ -189,6 +189,22 @@ def test_a_command_about_the_job_asks_for_the_input_topic(
     assert "input.topic" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("level", ["info", "debug"])
+def test_the_log_of_a_tool_never_gets_between_its_answer(
+    level: str,
+) -> None:
+    """Programs parse what is on standard output."""
+    code = (
+        "import structlog\n"
+        "from stream_app.cli.options import read_tool_settings\n"
+        f"read_tool_settings(None, ['log.level={level}'])\n"
+        "structlog.get_logger('any').warning('something', what='happened')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    assert ("something" in done.stderr) == (level == "debug")
+
+
 def test_an_unknown_setting_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["settings", "--effective", "--set", "kafka.gruop=x"]) == ExitStatus.CONFIG
     assert "kafka.gruop: no such setting" in capsys.readouterr().err
