@@ -8,6 +8,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+_NARROW = 20
+"""Columns that the last cell of a row may be folded to; narrower, nobody can read it."""
 _PIPE_WIDTH = 200
 """Columns where there is no terminal to ask: wide, so that `grep` finds whole values."""
 
@@ -27,24 +29,51 @@ def print_table(
     title: str = "",
     right: Sequence[str] = (),
 ) -> None:
-    """Print rows; ``right`` names the columns that are numbers."""
+    """Print rows; ``right`` names the columns that are numbers.
+
+    A terminal too narrow for the table gets a block of lines for each row.
+    """
+    screen = console()
+    if title:
+        # A table's own title is folded to the table's width.
+        typer.echo(title)
+    if _least_width(columns, rows) > screen.width:
+        _print_blocks(columns, rows)
+        return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         justify = "right" if column in right else "left"
         table.add_column(column, justify=justify, overflow="fold")  # type: ignore[arg-type]  # a Literal by construction
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
-    if title:
-        # A table's own title is folded to the table's width.
-        typer.echo(title)
-    console().print(table)
+    screen.print(table)
+
+
+def _least_width(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> int:
+    widths = [
+        max(len(column), *(len(_text(row[n])) for row in rows)) if rows else len(column)
+        for n, column in enumerate(columns)
+    ]
+    # A space at each side of a cell, and one between cells.
+    return sum(widths[:-1]) + min(widths[-1], _NARROW) + 3 * len(columns)
+
+
+def _print_blocks(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    longest = max(map(len, columns))
+    for row in rows:
+        typer.echo()
+        for column, value in zip(columns, row, strict=True):
+            typer.echo(f"{column:<{longest}}  {_text(value)}")
+    typer.echo()
+
+
+def _text(value: object) -> str:
+    return "-" if value is None else str(value)
 
 
 def _cell(value: object) -> str:
-    if value is None:
-        return "-"
     # Square brackets in topic names or messages are no markup.
-    return str(value).replace("[", r"\[")
+    return _text(value).replace("[", r"\[")
 
 
 def print_json(value: object) -> None:
