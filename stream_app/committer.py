@@ -21,7 +21,9 @@ from stream_app.unit import Unit
 log = structlog.get_logger(__name__)
 
 _PERMANENT_ABORTS = 5
-"""Aborts in a row, for a reason that does not heal by itself, before we give up."""
+_PERMANENT_PATIENCE_S = 30.0
+"""Aborts in a row, and for how long, for a reason that does not heal by itself, before we give up.
+Long enough for a cluster that has just started to find its topics."""
 
 
 class Committer:
@@ -43,6 +45,7 @@ class Committer:
         self._clock = clock
         self._telemetry = telemetry
         self._permanent_aborts = 0
+        self._permanent_since_s = 0.0
         self.unit: Unit | None = None
         self.pace = CommitPace()
 
@@ -89,6 +92,7 @@ class Committer:
             return
         self.unit = None
         self._permanent_aborts = 0
+        self._recovery.succeeded()
         self._processor.committed()
         self._report(unit, started_s)
 
@@ -158,9 +162,13 @@ class Committer:
         if not exc.permanent:
             self._permanent_aborts = 0
             return
+        now_s = self._clock.now_s()
+        if self._permanent_aborts == 0:
+            self._permanent_since_s = now_s
         self._permanent_aborts += 1
-        if self._permanent_aborts >= _PERMANENT_ABORTS:
-            message = f"aborted {self._permanent_aborts} times in a row: {exc}"
+        lasted_s = now_s - self._permanent_since_s
+        if self._permanent_aborts >= _PERMANENT_ABORTS and lasted_s > _PERMANENT_PATIENCE_S:
+            message = f"aborted {self._permanent_aborts} times in {lasted_s:.0f} s: {exc}"
             raise FatalError(message) from exc
         self._recovery.wait(str(exc))
 

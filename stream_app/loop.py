@@ -31,7 +31,7 @@ from stream_app.core.metrics import (
     REBALANCES,
     STEP_SECONDS,
 )
-from stream_app.errors import AbortedError, RetriableError
+from stream_app.errors import AbortedError, RetriableError, UnavailableError
 from stream_app.health import WorkerHealth
 from stream_app.ports import Clock, Processor, Sink, Source, Telemetry, Watchdog
 from stream_app.recovery import Recovery
@@ -51,6 +51,7 @@ class LoopConfig:
     Attributes:
         policy: When a unit is due.
         batch: The micro-batch bound to start with.
+        start_wait_s: How long brokers, or the input topic, may be away at the start.
         commit_budget_s: How long a unit may try to commit before it is undone; in a revocation the
             whole group waits for it.
         drain_budget_s: How long the last unit may take to commit at the end.
@@ -58,6 +59,7 @@ class LoopConfig:
 
     policy: TransactionPolicy
     batch: BatchBound
+    start_wait_s: float
     commit_budget_s: float
     drain_budget_s: float
 
@@ -94,6 +96,7 @@ class Loop:
         """Turn until ``stop()``; then commit what is open and leave the group.
 
         Raises:
+            UnavailableError: brokers were away for longer than a start may wait.
             FatalError: the process must end; what was open is undone, now or by the broker.
         """
         try:
@@ -158,7 +161,6 @@ class Loop:
         if not self._committer.deliver(records, outputs):
             return
         took_s = self._clock.now_s() - started_s
-        self._recovery.succeeded()
         self._bound = self._bound.after(len(records), took_s)
         self._telemetry.gauge(BATCH_BOUND_RECORDS, self._bound.records)
         self._telemetry.observe(STEP_SECONDS, took_s, "process_and_deliver")
@@ -190,6 +192,7 @@ class Loop:
         In this order: opening the sink ends what a dead predecessor left open, and until then the
         group's offsets cannot be read.
         """
+        give_up_s = self._clock.now_s() + self._config.start_wait_s
         for open_side in (self._sink.open, lambda: self._source.open(self)):
             while not stop():
                 self._watchdog.tick()
@@ -197,6 +200,9 @@ class Loop:
                     open_side()
                     break
                 except RetriableError as exc:
+                    if self._clock.now_s() > give_up_s:
+                        message = f"{exc}\nwaited for start.wait_s"
+                        raise UnavailableError(message) from exc
                     log.warning("waiting_for_brokers", reason=str(exc))
 
     # -- the rebalance listener: called inside fetch and close ----------------------------------

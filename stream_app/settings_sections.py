@@ -122,8 +122,9 @@ class OutputSettings(_Section):
         "lz4", description="Compression of all outputs."
     )
     linger_ms: float = Field(5.0, ge=0, description="How long to gather records for a batch.")
-    max_record_bytes: PositiveInt = Field(
+    max_record_bytes: int = Field(
         1_000_000,
+        ge=16_384,
         description="Greatest record sent (`message.max.bytes`); larger dead letters are cut.",
     )
 

@@ -213,6 +213,7 @@ def build_loop(
     config = LoopConfig(
         policy=TransactionPolicy(batch.transaction_time_s, batch.transaction_records),
         batch=BatchBound.starting(batch.max_records, budget_s, model.seconds_per_row),
+        start_wait_s=settings.start.wait_s,
         commit_budget_s=min(kafka.transaction_timeout_s, 0.2 * kafka.max_poll_interval_s),
         drain_budget_s=_DRAIN_SHARE * settings.worker.grace_period_s,
     )

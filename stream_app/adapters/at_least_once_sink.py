@@ -6,9 +6,8 @@ Decides the order that loses nothing. A crash between the two repeats outcomes.
 from collections.abc import Callable, Mapping
 
 from stream_app import failpoints
-from stream_app.adapters.kafka_sink import RETRY_WAIT_S, KafkaSink
+from stream_app.adapters.kafka_sink import KafkaSink
 from stream_app.core.positions import GroupMembership, NextOffset
-from stream_app.errors import AbortedError
 from stream_app.ports import Clock, Telemetry, Watchdog
 from stream_app.settings import Settings
 
@@ -34,15 +33,11 @@ class AtLeastOnceSink(KafkaSink):
     ) -> None:
         """See the port."""
         del membership
-        with self._watchdog.limit("flush", self._call_limit_s):
-            while self._serve(lambda: self._producer.flush(RETRY_WAIT_S)):
-                self._raise_failure()
-                if self._clock.now_s() >= deadline_s:
-                    raise AbortedError("not all outcomes were delivered in time")
-        self._raise_failure()
+        self._flush(deadline_s)
         failpoints.hit("before_commit")
         with self._watchdog.limit("commit", self._call_limit_s):
             self._commit_offsets(offsets)
+        self._routes.trust_timestamps()
         failpoints.hit("after_commit")
 
     def abort(self) -> None:

@@ -22,7 +22,7 @@ from stream_app.adapters.kafka_errors import aborts, explain
 from stream_app.adapters.output_routes import OutputRoutes
 from stream_app.core.columns import OutputBatch
 from stream_app.core.metrics import CLIENT_ERRORS, PRODUCER_REBUILDS
-from stream_app.errors import FencedError
+from stream_app.errors import AbortedError, FencedError
 from stream_app.ports import Clock, Telemetry, Watchdog
 from stream_app.settings import Settings
 
@@ -136,6 +136,19 @@ class KafkaSink:
         log.warning("producer_rebuilt", transactional_id=self._transactional_id)
         self.close()
         self.open()
+
+    def _flush(self, deadline_s: float) -> None:
+        """Wait until everything handed over is delivered, or the deadline has come.
+
+        Raises:
+            AbortedError: it has not been, or could not be.
+        """
+        while self._serve(lambda: self._producer.flush(RETRY_WAIT_S)):
+            self._watchdog.tick()
+            self._raise_failure()
+            if self._clock.now_s() >= deadline_s:
+                raise AbortedError("not all outcomes were delivered in time")
+        self._raise_failure()
 
     def _poll(self, wait_s: float) -> None:
         self._serve(lambda: self._producer.poll(wait_s))

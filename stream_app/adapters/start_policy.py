@@ -46,6 +46,8 @@ class StartPolicy:
             log.warning("start_policy_waits", reason=explain("reading offsets", exc.args[0]))
             return TopicPartition(topic, partition)
         own = offsets.get(partition)
+        if own is not None and low <= own <= high:
+            return TopicPartition(topic, partition, own)
         if own is not None:
             choice, name = self._settings.start.expired, "start.expired"
             case = (
@@ -67,7 +69,14 @@ class StartPolicy:
             raise DataError(message)
         target = low if choice is StartAt.EARLIEST else high
         log.warning("start_policy", case=case, setting=name, choice=choice.value, offset=target)
-        return TopicPartition(topic, partition, target)
+        start = TopicPartition(topic, partition, target)
+        try:
+            # Written down: the next owner must not choose another end, and skip what came between.
+            self._consumer.commit(offsets=[start], asynchronous=False)
+        except KafkaException as exc:
+            log.warning("start_policy_waits", reason=explain("committing a start", exc.args[0]))
+            return TopicPartition(topic, partition)
+        return start
 
     def prepare(self) -> None:
         """Commit a new group's start, before joining; does nothing for a group with offsets.

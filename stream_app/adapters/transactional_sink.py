@@ -75,8 +75,7 @@ class TransactionalSink(KafkaSink):
     def commit(
         self, offsets: Mapping[int, NextOffset], membership: GroupMembership, deadline_s: float
     ) -> None:
-        """See the port; what the broker alone knows is waited for past the deadline."""
-        del deadline_s
+        """See the port."""
         if not membership.is_member:
             raise AbortedError("no longer a member of the group: a commit would not be fenced")
         positions = [
@@ -84,6 +83,7 @@ class TransactionalSink(KafkaSink):
             for p, o in offsets.items()
         ]
         failpoints.hit("after_deliver")
+        self._flush(deadline_s)
         # Not tried again: without an EndTxn request an abort is safe, and sooner done.
         if not self._answered(
             "send_offsets_to_transaction",

@@ -45,6 +45,7 @@ class ScriptedProducer:
     def __init__(self, script: Script, calls: list[str]) -> None:
         self._script = script
         self._calls = calls
+        self.undelivered = len(script.get("undelivered", ()))
 
     def _do(self, call: str) -> None:
         self._calls.append(call)
@@ -79,6 +80,10 @@ class ScriptedProducer:
         if self._script.get("poll"):
             self._do("poll")
         return 0
+
+    def flush(self, timeout: float) -> int:
+        self._do("flush")
+        return self.undelivered
 
     def purge(self) -> None:
         self._do("purge")
@@ -125,7 +130,7 @@ def test_a_unit_goes_through_in_order(make: Callable[..., Any], calls: list[str]
     sink.begin()
     assert len(sink.deliver(outputs(2))) == 0
     sink.commit(OFFSETS, MEMBER, 1e9)
-    assert calls == ["init", "begin", "produce", "produce", "send_offsets", "commit"]
+    assert calls == ["init", "begin", "produce", "produce", "flush", "send_offsets", "commit"]
 
 
 def test_an_unclear_commit_is_asked_for_again_and_the_next_unit_has_a_new_producer(
@@ -135,7 +140,7 @@ def test_an_unclear_commit_is_asked_for_again_and_the_next_unit_has_a_new_produc
     sink.begin()
     sink.commit(OFFSETS, MEMBER, 1e9)
     sink.begin()
-    assert calls[2:] == ["send_offsets", "commit", "commit", "commit", "purge", "init", "begin"]
+    assert calls[3:] == ["send_offsets", "commit", "commit", "commit", "purge", "init", "begin"]
 
 
 def test_an_unclear_send_offsets_is_undone_and_the_next_unit_has_a_new_producer(
@@ -149,6 +154,17 @@ def test_an_unclear_send_offsets_is_undone_and_the_next_unit_has_a_new_producer(
     sink.begin()
     assert "commit" not in calls
     assert calls[-4:] == ["abort", "purge", "init", "begin"]
+
+
+def test_outcomes_that_are_not_delivered_by_the_deadline_are_undone(
+    make: Callable[..., Any], calls: list[str]
+) -> None:
+    sink = make(undelivered=[None])
+    sink.begin()
+    with pytest.raises(AbortedError, match="in time"):
+        sink.commit(OFFSETS, MEMBER, 100.05)
+    assert "send_offsets" not in calls
+    assert "commit" not in calls
 
 
 def test_a_send_offsets_that_hangs_is_left_behind(
