@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stream_app.adapters.access_check import access_faults, hidden_topics
-from stream_app.adapters.avro_parts import output_schema_faults, writer_schemas
-from stream_app.adapters.clock import SystemClock
-from stream_app.adapters.contract_file import load_contract
-from stream_app.adapters.kafka_admin import KafkaAdmin
-from stream_app.adapters.kafka_config import require_librdkafka
-from stream_app.adapters.kafka_topics import topic_configs
-from stream_app.adapters.model_repository import ModelRepository, resolve_version
-from stream_app.adapters.onnx_model import OnnxModel, load_model
+from stream_app.adapters.avro.parts import output_schema_faults, writer_schemas
+from stream_app.adapters.kafka.access_check import access_faults, hidden_topics
+from stream_app.adapters.kafka.admin import KafkaAdmin
+from stream_app.adapters.kafka.config import require_librdkafka
+from stream_app.adapters.kafka.topics import topic_configs
+from stream_app.adapters.model.contract_file import load_contract
+from stream_app.adapters.model.onnx_model import OnnxModel, load_model
+from stream_app.adapters.model.repository import ModelRepository, resolve_version
+from stream_app.adapters.process.clock import SystemClock
 from stream_app.core.avro.gates import Rejection
 from stream_app.core.avro.resolve import resolve
 from stream_app.core.avro.schema import Schema

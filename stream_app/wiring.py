@@ -15,20 +15,20 @@ from typing import TypeVar
 import structlog
 
 from stream_app import __version__, failpoints
-from stream_app.adapters.at_least_once_sink import AtLeastOnceSink
-from stream_app.adapters.avro_parts import build_decoder, build_encoder
-from stream_app.adapters.clock import SystemClock
-from stream_app.adapters.http_server import HttpServer
-from stream_app.adapters.kafka_admin import KafkaAdmin
-from stream_app.adapters.kafka_source import KafkaSource
-from stream_app.adapters.onnx_model import OnnxModel
-from stream_app.adapters.prometheus_telemetry import PrometheusTelemetry
-from stream_app.adapters.signals import StopSignal
-from stream_app.adapters.slots import acquire_slot, default_instance
-from stream_app.adapters.supervisor import Supervisor
-from stream_app.adapters.transactional_sink import TransactionalSink
-from stream_app.adapters.watchdog import ThreadWatchdog
-from stream_app.adapters.worker_process import die_with_supervisor, worker_index
+from stream_app.adapters.avro.parts import build_decoder, build_encoder
+from stream_app.adapters.kafka.admin import KafkaAdmin
+from stream_app.adapters.kafka.at_least_once_sink import AtLeastOnceSink
+from stream_app.adapters.kafka.source import KafkaSource
+from stream_app.adapters.kafka.transactional_sink import TransactionalSink
+from stream_app.adapters.model.onnx_model import OnnxModel
+from stream_app.adapters.process.clock import SystemClock
+from stream_app.adapters.process.http_server import HttpServer
+from stream_app.adapters.process.prometheus_telemetry import PrometheusTelemetry
+from stream_app.adapters.process.signals import StopSignal
+from stream_app.adapters.process.slots import acquire_slot, default_instance
+from stream_app.adapters.process.supervisor import Supervisor
+from stream_app.adapters.process.watchdog import ThreadWatchdog
+from stream_app.adapters.process.worker_process import die_with_supervisor, worker_index
 from stream_app.core.batching import BatchBound, TransactionPolicy
 from stream_app.core.breaker import Breaker, BreakerLimits
 from stream_app.core.dead_letters import Origin

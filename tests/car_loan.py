@@ -23,7 +23,7 @@ import numpy as np
 import onnxruntime
 from confluent_kafka import Producer
 
-from stream_app.adapters.verify_reader import verify
+from stream_app.adapters.verifier.reader import verify
 from stream_app.verify import Report
 from tests.worker import Job
 

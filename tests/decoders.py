@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from stream_app.adapters.fastavro_decoder import FastavroDecoder
+from stream_app.adapters.avro.fastavro_decoder import FastavroDecoder
 from stream_app.core.avro.store import SchemaStore, WriterSchema
 from stream_app.core.columns import EventBatch
 from stream_app.core.contract import (

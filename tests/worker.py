@@ -23,7 +23,7 @@ from confluent_kafka import ConsumerGroupState
 from confluent_kafka.admin import AdminClient
 
 from stream_app.adapters.local_kafka.process import ServerProcess
-from stream_app.adapters.verify_kafka import VerifyKafka
+from stream_app.adapters.verifier.kafka import VerifyKafka
 from stream_app.settings import Settings, load_settings
 from tests.kafka_fixtures import KafkaForTests, unique
 

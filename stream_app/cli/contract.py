@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from stream_app.adapters.contract_draft import draft_contract
-from stream_app.adapters.contract_text import dump_contract
-from stream_app.adapters.onnx_session import open_session
+from stream_app.adapters.model.contract_draft import draft_contract
+from stream_app.adapters.model.contract_text import dump_contract
+from stream_app.adapters.model.onnx_session import open_session
 from stream_app.errors import ConfigError, UsageError
 from stream_app.settings import ModelSettings
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from stream_app.adapters.logs import configure_logging
+from stream_app.adapters.process.logs import configure_logging
 from stream_app.demo.answer import print_answer
 from stream_app.demo.interrupts import InterruptedDemoError
 from stream_app.demo.options import DemoOptions, KafkaKind

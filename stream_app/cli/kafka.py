@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from stream_app.adapters.local_kafka import LocalKafka, LocalRegistry
-from stream_app.adapters.signals import StopSignal
+from stream_app.adapters.process.signals import StopSignal
 from stream_app.cli.output import console
 from stream_app.errors import FatalError
 

@@ -6,11 +6,11 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from stream_app.adapters.manifest_file import Tolerance
-from stream_app.adapters.model_pack import pack_model
-from stream_app.adapters.model_repository import ModelFiles, ModelRepository
-from stream_app.adapters.onnx_model import load_model
-from stream_app.adapters.onnx_session import open_session
+from stream_app.adapters.model.manifest_file import Tolerance
+from stream_app.adapters.model.onnx_model import load_model
+from stream_app.adapters.model.onnx_session import open_session
+from stream_app.adapters.model.pack import pack_model
+from stream_app.adapters.model.repository import ModelFiles, ModelRepository
 from stream_app.cli.contract import read_file
 from stream_app.cli.options import ConfigOption, JsonOption, SetOption, read_tool_settings
 from stream_app.cli.output import print_json, print_table, warn

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from stream_app.adapters.kafka_admin import KafkaAdmin
-from stream_app.adapters.kafka_offsets import (
+from stream_app.adapters.kafka.admin import KafkaAdmin
+from stream_app.adapters.kafka.offsets import (
     alter_offsets,
     committed_offsets,
     describe_group,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from stream_app.adapters.logs import configure_logging, silence_logging
+from stream_app.adapters.process.logs import configure_logging, silence_logging
 from stream_app.errors import ConfigError, UsageError
 from stream_app.settings import Settings, load_settings
 

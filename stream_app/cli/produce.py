@@ -8,16 +8,16 @@ from typing import Annotated
 
 import typer
 
-from stream_app.adapters.event_framing import value_prefix
-from stream_app.adapters.kafka_admin import KafkaAdmin
-from stream_app.adapters.kafka_topics import topic_configs
-from stream_app.adapters.record_files import (
+from stream_app.adapters.avro.event_framing import value_prefix
+from stream_app.adapters.avro.record_files import (
     EventFile,
     FileFormat,
     open_events,
 )
-from stream_app.adapters.replay import OutgoingEvent, ReplayReport, produce_events
-from stream_app.adapters.schema_file import read_schema_file
+from stream_app.adapters.avro.schema_file import read_schema_file
+from stream_app.adapters.kafka.admin import KafkaAdmin
+from stream_app.adapters.kafka.replay import OutgoingEvent, ReplayReport, produce_events
+from stream_app.adapters.kafka.topics import topic_configs
 from stream_app.cli.event_fields import (
     Partitioning,
     default_time_field,

@@ -6,7 +6,7 @@ from types import TracebackType
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
-from stream_app.adapters.replay import ReplayReport
+from stream_app.adapters.kafka.replay import ReplayReport
 from stream_app.cli.output import console
 
 _LINE_EVERY_S = 5.0

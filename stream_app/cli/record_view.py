@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from uuid import UUID
 
-from stream_app.adapters.kafka_reader import SeenRecord
+from stream_app.adapters.kafka.reader import SeenRecord
 from stream_app.core.columns import NO_TIMESTAMP, Header
 
 _SHOWN_CHARACTERS = 60

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from stream_app.adapters.logs import configure_logging
-from stream_app.adapters.worker_process import worker_index
+from stream_app.adapters.process.logs import configure_logging
+from stream_app.adapters.process.worker_process import worker_index
 from stream_app.cli.options import ConfigOption, SetOption, read_settings
 from stream_app.wiring import run_supervisor, run_worker
 

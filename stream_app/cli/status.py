@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
-from stream_app.adapters.kafka_admin import KafkaAdmin
-from stream_app.adapters.kafka_offsets import (
+from stream_app.adapters.kafka.admin import KafkaAdmin
+from stream_app.adapters.kafka.offsets import (
     GroupState,
     committed_offsets,
     describe_group,
     end_offsets,
     start_offsets,
 )
-from stream_app.adapters.kafka_reader import SeenRecord, read_records
+from stream_app.adapters.kafka.reader import SeenRecord, read_records
 from stream_app.cli.options import (
     ConfigOption,
     JsonOption,

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from stream_app.adapters.avro_codec import AvroCodec, UndecodableError
-from stream_app.adapters.kafka_admin import KafkaAdmin
-from stream_app.adapters.kafka_offsets import end_offsets, start_offsets
-from stream_app.adapters.kafka_reader import SeenRecord, read_records
-from stream_app.adapters.tool_codec import tool_codec, topic_framing
+from stream_app.adapters.avro.codec import AvroCodec, UndecodableError
+from stream_app.adapters.avro.tool_codec import tool_codec, topic_framing
+from stream_app.adapters.kafka.admin import KafkaAdmin
+from stream_app.adapters.kafka.offsets import end_offsets, start_offsets
+from stream_app.adapters.kafka.reader import SeenRecord, read_records
 from stream_app.cli.options import (
     ConfigOption,
     SetOption,

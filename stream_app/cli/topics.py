@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from stream_app.adapters.kafka_admin import KafkaAdmin
-from stream_app.adapters.kafka_topics import TopicState, create_topics, describe_topics
-from stream_app.adapters.schema_registration import Registration, register_schemas
-from stream_app.adapters.topic_plan import PlanOptions, TopicPlan, plan_topics
+from stream_app.adapters.avro.schema_registration import Registration, register_schemas
+from stream_app.adapters.kafka.admin import KafkaAdmin
+from stream_app.adapters.kafka.topic_plan import PlanOptions, TopicPlan, plan_topics
+from stream_app.adapters.kafka.topics import TopicState, create_topics, describe_topics
 from stream_app.cli.options import (
     ConfigOption,
     JsonOption,

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from stream_app.adapters.verify_reader import verify as run
+from stream_app.adapters.verifier.reader import verify as run
 from stream_app.cli.options import (
     ConfigOption,
     JsonOption,

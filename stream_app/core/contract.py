@@ -1,7 +1,7 @@
 """The contract: how Avro fields become model inputs, and model outputs become Avro fields.
 
 Decides the vocabulary and what a valid contract is. Refuses to know files (``contract.toml`` is
-read in ``adapters/contract_file.py``), ONNX sessions and Avro bytes.
+read in ``adapters/model/contract_file.py``), ONNX sessions and Avro bytes.
 
 Terms: a *field* is a place in the event, dotted for nested records (``customer.age``); a
 *feature* is a field on its way into the model, with what to do when it is null, unseen or not

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from stream_app.adapters.demo_clients import delete_traces
-from stream_app.adapters.kafka_admin import KafkaAdmin
-from stream_app.adapters.kafka_topics import create_topics
+from stream_app.adapters.demo.clients import delete_traces
+from stream_app.adapters.kafka.admin import KafkaAdmin
+from stream_app.adapters.kafka.topic_plan import PlanOptions, plan_topics
+from stream_app.adapters.kafka.topics import create_topics
 from stream_app.adapters.local_kafka import LocalKafka, MockCluster
 from stream_app.adapters.local_kafka.pins import KAFKA_VERSION
-from stream_app.adapters.topic_plan import PlanOptions, plan_topics
 from stream_app.demo.options import PARTITIONS, DemoOptions, KafkaKind
 from stream_app.errors import StreamAppError, UnavailableError
 from stream_app.settings import Settings

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import cycle, islice
 
-from stream_app.adapters.demo_events import read_events
-from stream_app.adapters.replay import OutgoingEvent
+from stream_app.adapters.demo.events import read_events
+from stream_app.adapters.kafka.replay import OutgoingEvent
 from stream_app.demo.malformed import choose, planted
 from stream_app.demo.options import MALFORMED_SHARE, SEED
 from stream_app.demo.settings_file import EXAMPLE

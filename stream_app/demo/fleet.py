@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from stream_app.adapters.worker_process import spawn_worker
+from stream_app.adapters.process.worker_process import spawn_worker
 from stream_app.errors import ExitStatus, FatalError
 
 _TAIL_LINES: Final = 15

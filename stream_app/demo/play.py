@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from stream_app.adapters.demo_clients import EventSender, OutcomeReader
+from stream_app.adapters.demo.clients import EventSender, OutcomeReader
 from stream_app.demo.events import Events
 from stream_app.demo.fleet import Fleet
 from stream_app.demo.measure import latencies, percentile, rate

@@ -15,9 +15,9 @@ from typing import Final
 
 from rich.console import Console
 
-from stream_app.adapters.kafka_config import require_librdkafka
+from stream_app.adapters.kafka.config import require_librdkafka
 from stream_app.adapters.local_kafka.workdir import WorkFolder
-from stream_app.adapters.verify_reader import verify
+from stream_app.adapters.verifier.reader import verify
 from stream_app.demo.clusters import Cluster, open_cluster
 from stream_app.demo.events import prepare_events
 from stream_app.demo.fleet import Fleet, ended_badly

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from stream_app.adapters.demo_clients import EventSender, OutcomeReader
-from stream_app.adapters.replay import OutgoingEvent
+from stream_app.adapters.demo.clients import EventSender, OutcomeReader
+from stream_app.adapters.kafka.replay import OutgoingEvent
 from stream_app.demo.fleet import Fleet
 from stream_app.demo.screen import Screen, Standing
 from stream_app.errors import RetriableError

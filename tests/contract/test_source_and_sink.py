@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from stream_app.adapters.clock import SystemClock
-from stream_app.adapters.kafka_source import KafkaSource
-from stream_app.adapters.prometheus_telemetry import NullTelemetry
-from stream_app.adapters.transactional_sink import TransactionalSink
-from stream_app.adapters.watchdog import NullWatchdog
+from stream_app.adapters.kafka.source import KafkaSource
+from stream_app.adapters.kafka.transactional_sink import TransactionalSink
+from stream_app.adapters.process.clock import SystemClock
+from stream_app.adapters.process.prometheus_telemetry import NullTelemetry
+from stream_app.adapters.process.watchdog import NullWatchdog
 from stream_app.core.columns import BytesColumn, RecordBatch
 from stream_app.core.positions import GroupMembership, NextOffset
 from stream_app.errors import AbortedError, RetriableError

@@ -3,7 +3,7 @@
 import signal
 from pathlib import Path
 
-from stream_app.adapters.verify_reader import verify
+from stream_app.adapters.verifier.reader import verify
 from stream_app.verify import Isolation
 from tests.car_loan import CAUGHT_UP_S, Feed, verdict
 from tests.kafka_fixtures import MockKafka, RealKafka

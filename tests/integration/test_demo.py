@@ -18,7 +18,7 @@ from rich.console import Console
 
 from stream_app.adapters.local_kafka import LocalKafka
 from stream_app.adapters.local_kafka.program import KafkaProgram
-from stream_app.adapters.verify_reader import verify
+from stream_app.adapters.verifier.reader import verify
 from stream_app.cli.demo import conclude
 from stream_app.demo.options import DemoOptions
 from stream_app.demo.run import Judge, judge_by_reading_again, run_demo

@@ -12,7 +12,7 @@ from stream_app.failpoints import FLAG_VARIABLE, SPEC_VARIABLE
 
 SCRIPT = """
 from stream_app import failpoints
-from stream_app.adapters.logs import configure_logging
+from stream_app.adapters.process.logs import configure_logging
 configure_logging("info", "json")
 failpoints.announce()
 for number in range(3):

@@ -9,9 +9,9 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from stream_app.adapters.model_repository import ModelRepository
-from stream_app.adapters.onnx_model import load_model
-from stream_app.adapters.onnx_session import CUDA, open_session
+from stream_app.adapters.model.onnx_model import load_model
+from stream_app.adapters.model.onnx_session import CUDA, open_session
+from stream_app.adapters.model.repository import ModelRepository
 from stream_app.errors import ConfigError, DeviceOutOfMemoryError
 from stream_app.settings import ModelSettings
 from tests.onnx_models import FLOAT, STRING, model, node, pack, value

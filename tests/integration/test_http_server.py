@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from stream_app.adapters.http_server import HttpServer
+from stream_app.adapters.process.http_server import HttpServer
 from stream_app.errors import ConfigError
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from stream_app.adapters.kafka_columns import UNREADABLE_HEADERS, headers_of
+from stream_app.adapters.kafka.columns import UNREADABLE_HEADERS, headers_of
 from stream_app.core.columns import Header
 from tests.car_loan import Feed, assert_exactly_once
 from tests.kafka_fixtures import MockKafka, RealKafka, unavailable

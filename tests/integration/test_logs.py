@@ -11,7 +11,7 @@ PRELUDE = """
 import logging
 import structlog
 from pydantic import BaseModel, SecretStr
-from stream_app.adapters.logs import configure_logging
+from stream_app.adapters.process.logs import configure_logging
 log = structlog.get_logger()
 """
 

@@ -10,13 +10,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
-from stream_app.adapters.prometheus_telemetry import DIRECTORY_VARIABLE, PrometheusTelemetry
+from stream_app.adapters.process.prometheus_telemetry import DIRECTORY_VARIABLE, PrometheusTelemetry
 from stream_app.core.metrics import METRICS, WORKER_RESTARTS, WORKERS_WANTED
 from stream_app.health import WorkerBeat
 
 PRELUDE = """
 import sys, time
-from stream_app.adapters.prometheus_telemetry import PrometheusTelemetry
+from stream_app.adapters.process.prometheus_telemetry import PrometheusTelemetry
 from stream_app.core.metrics import *
 from stream_app.core import metrics as m
 telemetry = PrometheusTelemetry(worker=int(sys.argv[1]))

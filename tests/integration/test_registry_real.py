@@ -10,14 +10,14 @@ from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-from stream_app.adapters.avro_codec import AvroCodec, UndecodableError
-from stream_app.adapters.registry import Registry
-from stream_app.adapters.registry_subjects import (
+from stream_app.adapters.avro.codec import AvroCodec, UndecodableError
+from stream_app.adapters.avro.registry import Registry
+from stream_app.adapters.avro.registry_subjects import (
     ensure_subject,
     lookup_registered_id,
     value_subject,
 )
-from stream_app.adapters.schema_stores import RegistrySchemaStore
+from stream_app.adapters.avro.schema_stores import RegistrySchemaStore
 from stream_app.core.avro.gates import Rejection
 from stream_app.core.avro.store import WriterSchema
 from stream_app.core.faults import Fault

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from stream_app.adapters import schema_stores
-from stream_app.adapters.registry import Registry
-from stream_app.adapters.registry_limits import MAX_ANSWER_BYTES
-from stream_app.adapters.registry_subjects import ensure_subject, lookup_registered_id
-from stream_app.adapters.schema_patience import ASK_EVERY_S, RECHECK_S
-from stream_app.adapters.schema_stores import RegistrySchemaStore
+from stream_app.adapters.avro import schema_stores
+from stream_app.adapters.avro.registry import Registry
+from stream_app.adapters.avro.registry_limits import MAX_ANSWER_BYTES
+from stream_app.adapters.avro.registry_subjects import ensure_subject, lookup_registered_id
+from stream_app.adapters.avro.schema_patience import ASK_EVERY_S, RECHECK_S
+from stream_app.adapters.avro.schema_stores import RegistrySchemaStore
 from stream_app.core.avro.framing import SchemaKey
 from stream_app.core.avro.gates import Rejection, admit
 from stream_app.core.avro.store import NotYetKnownError, WriterSchema
@@ -117,7 +117,7 @@ def test_an_id_that_appears_in_time_is_found(server: FakeRegistry) -> None:
 def test_memory_for_unknown_ids_is_bounded(
     server: FakeRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stream_app.adapters.schema_patience.MAX_UNKNOWN", 3)
+    monkeypatch.setattr("stream_app.adapters.avro.schema_patience.MAX_UNKNOWN", 3)
     store = _store(server)
     for key in range(1, 6):
         with pytest.raises(NotYetKnownError):

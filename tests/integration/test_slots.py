@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from stream_app.adapters import slots
-from stream_app.adapters.slots import acquire_slot, default_instance, transactional_id
+from stream_app.adapters.process import slots
+from stream_app.adapters.process.slots import acquire_slot, default_instance, transactional_id
 from stream_app.errors import ConfigError
 
 HOLD = """
 import sys
 from pathlib import Path
-from stream_app.adapters.slots import acquire_slot
+from stream_app.adapters.process.slots import acquire_slot
 slot = acquire_slot(Path(sys.argv[1]), "group", "host")
 print(slot.transactional_id, flush=True)
 sys.stdin.read()

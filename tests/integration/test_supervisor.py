@@ -19,9 +19,9 @@ from stream_app.errors import ExitStatus
 
 WORKER = """
 import os, signal, sys, time
-from stream_app.adapters.clock import SystemClock
-from stream_app.adapters.prometheus_telemetry import PrometheusTelemetry
-from stream_app.adapters.worker_process import die_with_supervisor, worker_index
+from stream_app.adapters.process.clock import SystemClock
+from stream_app.adapters.process.prometheus_telemetry import PrometheusTelemetry
+from stream_app.adapters.process.worker_process import die_with_supervisor, worker_index
 from stream_app.core.metrics import CONSUMER_LAG, RECORDS_FETCHED
 from stream_app.health import WorkerHealth
 
@@ -60,11 +60,11 @@ while True:
 SUPERVISOR = """
 import sys
 from pathlib import Path
-from stream_app.adapters.clock import SystemClock
-from stream_app.adapters.http_server import HttpServer
-from stream_app.adapters.logs import configure_logging
-from stream_app.adapters.prometheus_telemetry import PrometheusTelemetry
-from stream_app.adapters.supervisor import Supervisor
+from stream_app.adapters.process.clock import SystemClock
+from stream_app.adapters.process.http_server import HttpServer
+from stream_app.adapters.process.logs import configure_logging
+from stream_app.adapters.process.prometheus_telemetry import PrometheusTelemetry
+from stream_app.adapters.process.supervisor import Supervisor
 from stream_app.core.restarts import Backoff
 
 folder, workers, grace, tick_limit, *command = sys.argv[1:]

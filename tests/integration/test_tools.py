@@ -11,16 +11,16 @@ import fastavro
 import pytest
 from confluent_kafka import Consumer, Producer
 
-from stream_app.adapters.kafka_admin import KafkaAdmin
-from stream_app.adapters.kafka_offsets import (
+from stream_app.adapters.kafka.admin import KafkaAdmin
+from stream_app.adapters.kafka.offsets import (
     alter_offsets,
     committed_offsets,
     describe_group,
     end_offsets,
     offsets_at,
 )
-from stream_app.adapters.kafka_topics import describe_topics
-from stream_app.adapters.replay import OutgoingEvent, ReplayReport, produce_events
+from stream_app.adapters.kafka.replay import OutgoingEvent, ReplayReport, produce_events
+from stream_app.adapters.kafka.topics import describe_topics
 from stream_app.core.positions import NextOffset
 from stream_app.errors import ExitStatus, UnavailableError
 from stream_app.settings import KafkaSettings

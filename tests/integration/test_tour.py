@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stream_app.adapters.verify_reader import verify
+from stream_app.adapters.verifier.reader import verify
 from tests.car_loan import EXAMPLE, answers, difference, stream
 from tests.kafka_fixtures import RealKafka
 from tests.worker import ROOT, Job, Workers, car_loan_job

@@ -96,7 +96,7 @@ def test_new_partitions_are_read_from_their_begin(kafka: RealKafka, tmp_path: Pa
 
 def verdict_of(job: Job) -> tuple[int, int, int]:
     """Events with an outcome, lost, duplicated."""
-    from stream_app.adapters.verify_reader import verify  # noqa: PLC0415
+    from stream_app.adapters.verifier.reader import verify  # noqa: PLC0415
 
     report = verify(job.settings)
     done = report.predictions + sum(report.dead_letters.values())

@@ -12,8 +12,8 @@ import httpx
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from stream_app.adapters.verify_reader import verify
-from stream_app.adapters.verify_records import PredictionReader, UnreadableError
+from stream_app.adapters.verifier.reader import verify
+from stream_app.adapters.verifier.records import PredictionReader, UnreadableError
 from stream_app.errors import UnavailableError
 from stream_app.settings import Settings, load_settings
 from stream_app.verify import Isolation, Report

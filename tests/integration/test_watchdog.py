@@ -9,13 +9,13 @@ import time
 
 import pytest
 
-from stream_app.adapters.watchdog import NullWatchdog, ThreadWatchdog
+from stream_app.adapters.process.watchdog import NullWatchdog, ThreadWatchdog
 from stream_app.errors import ExitStatus
 
 PRELUDE = """
 import threading, time
-from stream_app.adapters.logs import configure_logging
-from stream_app.adapters.watchdog import ThreadWatchdog
+from stream_app.adapters.process.logs import configure_logging
+from stream_app.adapters.process.watchdog import ThreadWatchdog
 
 configure_logging("info", "json")
 """

@@ -7,14 +7,18 @@ import sys
 
 import pytest
 
-from stream_app.adapters.worker_process import INDEX_VARIABLE, SUPERVISOR_VARIABLE, worker_index
+from stream_app.adapters.process.worker_process import (
+    INDEX_VARIABLE,
+    SUPERVISOR_VARIABLE,
+    worker_index,
+)
 from stream_app.errors import ConfigError
 from stream_app.failpoints import FLAG_VARIABLE, SPEC_VARIABLE
 from stream_app.settings import Settings
 
 WORKER = """
 import os, signal, sys, time
-from stream_app.adapters.worker_process import die_with_supervisor
+from stream_app.adapters.process.worker_process import die_with_supervisor
 
 def stop(number, frame):
     os.write(1, b"told to stop\\n")
@@ -29,7 +33,7 @@ time.sleep(60)
 
 SUPERVISOR = """
 import sys, time
-from stream_app.adapters.worker_process import spawn_worker
+from stream_app.adapters.process.worker_process import spawn_worker
 spawn_worker([sys.executable, "-c", sys.argv[1], sys.argv[2]], 0, None)
 time.sleep(60)
 """

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from stream_app.adapters import kafka_sink
-from stream_app.adapters.at_least_once_sink import AtLeastOnceSink
-from stream_app.adapters.prometheus_telemetry import NullTelemetry
-from stream_app.adapters.watchdog import NullWatchdog
+from stream_app.adapters.kafka import sink as kafka_sink
+from stream_app.adapters.kafka.at_least_once_sink import AtLeastOnceSink
+from stream_app.adapters.process.prometheus_telemetry import NullTelemetry
+from stream_app.adapters.process.watchdog import NullWatchdog
 from stream_app.core.positions import GroupMembership, NextOffset
 from stream_app.errors import AbortedError, FencedError
 from stream_app.settings import load_settings

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from stream_app.adapters.avro_codec import AvroCodec, UndecodableError
+from stream_app.adapters.avro.codec import AvroCodec, UndecodableError
 from stream_app.core.avro.framing import guid_header
 from stream_app.core.avro.gates import Rejection, admit
 from stream_app.core.avro.store import WriterSchema

@@ -7,8 +7,8 @@ import fastavro
 import numpy as np
 import pytest
 
-from stream_app.adapters.model_repository import ModelFiles, ModelRepository
-from stream_app.adapters.onnx_model import load_model
+from stream_app.adapters.model.onnx_model import load_model
+from stream_app.adapters.model.repository import ModelFiles, ModelRepository
 from stream_app.core.avro.gates import admit
 from stream_app.core.avro.plan import Plan
 from stream_app.core.avro.resolve import resolve

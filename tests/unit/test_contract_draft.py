@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_app.adapters.contract_draft import draft_contract
-from stream_app.adapters.contract_file import dump_contract, parse_contract
+from stream_app.adapters.model.contract_draft import draft_contract
+from stream_app.adapters.model.contract_file import dump_contract, parse_contract
 from stream_app.core.contract import DType, Encoding, OnNull
 from stream_app.core.contract_check import check_signature
 from stream_app.core.signature import ModelSignature, TensorSignature

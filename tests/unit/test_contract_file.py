@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_app.adapters.contract_file import dump_contract, load_contract, parse_contract
+from stream_app.adapters.model.contract_file import dump_contract, load_contract, parse_contract
 from stream_app.core.contract import (
     Contract,
     DType,

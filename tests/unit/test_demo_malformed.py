@@ -5,11 +5,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from stream_app.adapters.avro_parts import build_decoder
-from stream_app.adapters.clock import SystemClock
-from stream_app.adapters.contract_file import load_contract
-from stream_app.adapters.demo_events import read_events
-from stream_app.adapters.prometheus_telemetry import NullTelemetry
+from stream_app.adapters.avro.parts import build_decoder
+from stream_app.adapters.demo.events import read_events
+from stream_app.adapters.model.contract_file import load_contract
+from stream_app.adapters.process.clock import SystemClock
+from stream_app.adapters.process.prometheus_telemetry import NullTelemetry
 from stream_app.core.columns import BytesColumn, RecordBatch, TimestampType
 from stream_app.core.faults import Fault
 from stream_app.demo.events import prepare_events

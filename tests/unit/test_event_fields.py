@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from stream_app.adapters.schema_file import event_schema
+from stream_app.adapters.avro.schema_file import event_schema
 from stream_app.cli.event_fields import (
     default_time_field,
     key_bytes,

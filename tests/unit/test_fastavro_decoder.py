@@ -2,8 +2,8 @@
 
 import pytest
 
-from stream_app.adapters import fastavro_decoder
-from stream_app.adapters.fastavro_decoder import MAX_LOADING_S, FastavroDecoder
+from stream_app.adapters.avro import fastavro_decoder
+from stream_app.adapters.avro.fastavro_decoder import MAX_LOADING_S, FastavroDecoder
 from stream_app.core.avro.framing import SchemaKey
 from stream_app.core.avro.gates import Rejection
 from stream_app.core.avro.store import WriterSchema

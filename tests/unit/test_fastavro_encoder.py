@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_app.adapters.fastavro_encoder import FastavroEncoder
+from stream_app.adapters.avro.fastavro_encoder import FastavroEncoder
 from stream_app.core.avro.framing import confluent_prefix
 from stream_app.core.columns import (
     NO_TIMESTAMP,

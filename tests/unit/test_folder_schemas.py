@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stream_app.adapters.schema_patience import ASK_EVERY_S, RECHECK_S
-from stream_app.adapters.schema_stores import FolderSchemaStore
+from stream_app.adapters.avro.schema_patience import ASK_EVERY_S, RECHECK_S
+from stream_app.adapters.avro.schema_stores import FolderSchemaStore
 from stream_app.core.avro.canonical import fingerprint
 from stream_app.core.avro.gates import Rejection
 from stream_app.core.avro.parser import parse

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from stream_app.adapters.http_server import HttpServer
+from stream_app.adapters.process.http_server import HttpServer
 from stream_app.settings import ENV_PREFIX, Settings, load_settings
 from tests import dockerfile
 

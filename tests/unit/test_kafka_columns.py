@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from stream_app.adapters.kafka_columns import UNREADABLE_HEADERS, to_columns
+from stream_app.adapters.kafka.columns import UNREADABLE_HEADERS, to_columns
 from stream_app.core.columns import Header
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
-from stream_app.adapters import kafka_source
-from stream_app.adapters.kafka_source import KafkaSource
-from stream_app.adapters.prometheus_telemetry import NullTelemetry
-from stream_app.adapters.start_policy import StartPolicy
+from stream_app.adapters.kafka import source as kafka_source
+from stream_app.adapters.kafka.source import KafkaSource
+from stream_app.adapters.kafka.start_policy import StartPolicy
+from stream_app.adapters.process.prometheus_telemetry import NullTelemetry
 from stream_app.core.columns import Header, RecordBatch
 from stream_app.errors import FatalError, RetriableError
 from stream_app.settings import load_settings

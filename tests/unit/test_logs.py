@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_app.adapters.logs import RepeatKey, RepeatLimiter
+from stream_app.adapters.process.logs import RepeatKey, RepeatLimiter
 
 KEY = RepeatKey("logger", 40, "broker_away")
 OTHER = RepeatKey("logger", 40, "broker_away", marks=(("code", "other"),))

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream_app.adapters.prometheus_telemetry import NullTelemetry
-from stream_app.adapters.watchdog import NullWatchdog
+from stream_app.adapters.process.prometheus_telemetry import NullTelemetry
+from stream_app.adapters.process.watchdog import NullWatchdog
 from stream_app.core.batching import BatchBound, TransactionPolicy
 from stream_app.errors import FatalError
 from stream_app.health import WorkerHealth

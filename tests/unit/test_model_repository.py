@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_app.adapters.golden_file import Golden, difference, dump_golden, parse_golden
-from stream_app.adapters.manifest_file import PACKED_FILES, parse_manifest
-from stream_app.adapters.model_pack import pack_model
-from stream_app.adapters.model_repository import ModelRepository, resolve_version
+from stream_app.adapters.model.golden_file import Golden, difference, dump_golden, parse_golden
+from stream_app.adapters.model.manifest_file import PACKED_FILES, parse_manifest
+from stream_app.adapters.model.pack import pack_model
+from stream_app.adapters.model.repository import ModelRepository, resolve_version
 from stream_app.errors import ConfigError, ExitStatus
 from tests import onnx_models
 from tests.onnx_models import CONTRACT, linear, pack

@@ -3,7 +3,7 @@
 import pytest
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
-from stream_app.adapters.onnx_errors import RUNTIME_ERRORS, load_error, run_error
+from stream_app.adapters.model.onnx_errors import RUNTIME_ERRORS, load_error, run_error
 from stream_app.errors import ConfigError, DeviceOutOfMemoryError, FatalError, ModelRunError
 
 WHERE = "Non-zero status code returned while running Gemm node. Name:'fc1' Status Message: "

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from stream_app.adapters.onnx_file import CHILDREN, read_onnx
+from stream_app.adapters.model.onnx_file import CHILDREN, read_onnx
 from tests.onnx_models import linear, model, node
 
 FOLLOWED = {"NodeProto", "TensorProto"}

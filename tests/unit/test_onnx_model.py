@@ -9,11 +9,16 @@ import onnx
 import pytest
 from onnx import TensorProto, numpy_helper
 
-from stream_app.adapters.golden_file import Golden, dump_golden, parse_golden
-from stream_app.adapters.manifest_file import GOLDEN_FILE, MODEL_FILE, FileEntry, parse_manifest
-from stream_app.adapters.model_repository import ModelRepository
-from stream_app.adapters.onnx_model import OnnxModel, load_model, read_signature
-from stream_app.adapters.onnx_session import open_session
+from stream_app.adapters.model.golden_file import Golden, dump_golden, parse_golden
+from stream_app.adapters.model.manifest_file import (
+    GOLDEN_FILE,
+    MODEL_FILE,
+    FileEntry,
+    parse_manifest,
+)
+from stream_app.adapters.model.onnx_model import OnnxModel, load_model, read_signature
+from stream_app.adapters.model.onnx_session import open_session
+from stream_app.adapters.model.repository import ModelRepository
 from stream_app.core.signature import TensorSignature
 from stream_app.errors import (
     ConfigError,

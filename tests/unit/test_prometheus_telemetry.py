@@ -3,8 +3,8 @@
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from stream_app.adapters import prometheus_telemetry
-from stream_app.adapters.prometheus_telemetry import NullTelemetry, PrometheusTelemetry
+from stream_app.adapters.process import prometheus_telemetry
+from stream_app.adapters.process.prometheus_telemetry import NullTelemetry, PrometheusTelemetry
 from stream_app.core.metrics import (
     CONSUMER_LAG,
     DEAD_LETTERS,

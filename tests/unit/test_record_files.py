@@ -7,12 +7,12 @@ from pathlib import Path
 import fastavro
 import pytest
 
-from stream_app.adapters.record_files import (
+from stream_app.adapters.avro.record_files import (
     FileEvent,
     FileFormat,
     open_events,
 )
-from stream_app.adapters.schema_file import EventSchema, event_schema, read_schema_file
+from stream_app.adapters.avro.schema_file import EventSchema, event_schema, read_schema_file
 from stream_app.errors import ConfigError, DataError, StreamAppError, UsageError
 
 CANARY = "canary-of-a-payload"

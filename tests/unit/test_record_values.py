@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_app.adapters.record_values import converter, row_converter
-from stream_app.adapters.scalar_values import ValueMisfitError
+from stream_app.adapters.avro.record_values import converter, row_converter
+from stream_app.adapters.avro.scalar_values import ValueMisfitError
 from stream_app.core.avro.gates import Rejection, admit
 from stream_app.core.avro.schema import Record, Schema
 

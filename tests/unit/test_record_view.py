@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from stream_app.adapters.kafka_reader import SeenRecord
+from stream_app.adapters.kafka.reader import SeenRecord
 from stream_app.cli.record_view import (
     Decoded,
     dead_letter_line,

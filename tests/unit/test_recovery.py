@@ -1,6 +1,6 @@
 """Laws of recovery: what is owed is paid once, in order, and only for partitions that are ours."""
 
-from stream_app.adapters.prometheus_telemetry import NullTelemetry
+from stream_app.adapters.process.prometheus_telemetry import NullTelemetry
 from stream_app.health import WorkerHealth
 from stream_app.recovery import Recovery
 from tests.fakes import FakeClock, FakeCluster, FakeSink, FakeSource, Step

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from stream_app.adapters.prometheus_telemetry import NullTelemetry
+from stream_app.adapters.process.prometheus_telemetry import NullTelemetry
 from stream_app.core.breaker import Breaker, BreakerLimits
 from stream_app.core.columns import BytesColumn, EventBatch, RecordBatch, ScoreBatch, Tensor
 from stream_app.core.contract import OnNonFinite

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stream_app.adapters.topic_plan import PlanOptions, TopicPlan, plan_topics
+from stream_app.adapters.kafka.topic_plan import PlanOptions, TopicPlan, plan_topics
 from stream_app.settings import Settings, load_settings
 
 
@@ -49,7 +49,7 @@ def test_event_time_is_never_replaced_by_a_broker_s() -> None:
     assert {plan.configs["message.timestamp.type"] for plan in plans.values()} == {"CreateTime"}
 
 
-@pytest.mark.parametrize("most", ["1000", "5000000"])
+@pytest.mark.parametrize("most", ["16384", "5000000"])
 def test_a_topic_of_outcomes_takes_the_largest_record_we_send(most: str) -> None:
     plans = planned(PlanOptions(partitions=1), **{"output.max_record_bytes": most})
     for role in ("predictions", "dlq"):

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from stream_app.adapters import kafka_sink
-from stream_app.adapters.prometheus_telemetry import NullTelemetry
-from stream_app.adapters.transactional_sink import TransactionalSink
-from stream_app.adapters.watchdog import NullWatchdog
+from stream_app.adapters.kafka import sink as kafka_sink
+from stream_app.adapters.kafka.transactional_sink import TransactionalSink
+from stream_app.adapters.process.prometheus_telemetry import NullTelemetry
+from stream_app.adapters.process.watchdog import NullWatchdog
 from stream_app.core.columns import BytesColumn, OutputBatch
 from stream_app.core.positions import GroupMembership, NextOffset
 from stream_app.errors import AbortedError, FencedError

@@ -25,7 +25,7 @@ from stream_app.verify import (
 )
 
 PACKAGE = Path(__file__).parents[2] / "stream_app"
-MAY_IMPORT = {"errors", "resources", "settings", "verify", "adapters.kafka_config"}
+MAY_IMPORT = {"errors", "resources", "settings", "verify", "adapters.kafka.config"}
 
 Plant = Callable[[list[Outcome]], None]
 
@@ -294,12 +294,12 @@ def shared(path: Path) -> set[str]:
     return {
         name
         for name in imported(path)
-        if name not in MAY_IMPORT and not name.startswith(("verify.", "adapters.verify_"))
+        if name not in MAY_IMPORT and not name.startswith(("verify.", "adapters.verifier."))
     }
 
 
 def test_the_verifier_shares_no_code_with_the_scorer() -> None:
-    files = [*PACKAGE.glob("verify/*.py"), *PACKAGE.glob("adapters/verify_*.py")]
+    files = [*PACKAGE.glob("verify/*.py"), *PACKAGE.glob("adapters/verifier/*.py")]
     assert len(files) >= 7
     assert {path.name: shared(path) for path in files if shared(path)} == {}
     assert shared(PACKAGE / "scorer.py"), "the walk finds nothing: it could not fail"

@@ -1,7 +1,7 @@
 """Where writer schemas come from: the port, and what it hands over.
 
 Decides the duties between a decoder and a store. Refuses to know registries and folders
-(``adapters/schema_stores.py``).
+(``adapters/avro/schema_stores.py``).
 """
 
 from dataclasses import dataclass

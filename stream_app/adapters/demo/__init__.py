@@ -1,0 +1,1 @@
+"""What the demo sends and reads, as a client beside the workers."""

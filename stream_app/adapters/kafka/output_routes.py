@@ -1,0 +1,100 @@
+"""For each outgoing record its partition and its timestamp, as the cluster will take them.
+
+Decides two things the path should not know: an input partition's outcomes go to the partition of
+the same number when both topics have as many (order and co-partitioning survive whatever the
+producer's partitioner was), else by key; and a timestamp that brokers refuse is sent as now, with
+the original in the header ``stream_app.timestamp``.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from confluent_kafka import KafkaException
+
+from stream_app.adapters.kafka.errors import aborts
+from stream_app.core.columns import NO_TIMESTAMP, Header, OutputBatch
+from stream_app.ports import Clock
+from stream_app.settings import Settings
+
+Row = tuple[bytes | None, bytes | None, int, int, Sequence[Header] | None]
+"""Value, key, partition (-1: by key), timestamp (0: now), headers."""
+
+_BY_KEY = -1
+_NOW = 0
+_TOLERATED_AHEAD_MS = 60_000
+TIMESTAMP_HEADER = "stream_app.timestamp"
+
+
+class OutputRoutes:
+    """Remembers partition counts, and whether brokers have refused timestamps."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._counts: dict[str, int] = {}
+        self._counted_s = float("-inf")
+        self._distrust = 0
+
+    def rows(self, producer: Any, outputs: OutputBatch) -> Iterator[Row]:
+        """What to produce, row by row.
+
+        Raises:
+            AbortedError: the topics' partitions are not known and no broker tells.
+        """
+        length = len(outputs)
+        partitions: Sequence[int] = (
+            outputs.partition.tolist()
+            if self._same_count(producer, outputs)
+            else [_BY_KEY] * length
+        )
+        timestamps: list[int] = outputs.timestamp_ms.tolist()
+        headers = outputs.headers
+        plain = not headers and not self._distrust
+        for row, (value, key, partition, given_ms) in enumerate(
+            zip(outputs.values, outputs.keys, partitions, timestamps, strict=True)
+        ):
+            timestamp_ms = _NOW if given_ms == NO_TIMESTAMP else given_ms
+            if plain:
+                yield value, key, partition, timestamp_ms, None
+                continue
+            own = headers.get(row)
+            if self._refusable(timestamp_ms):
+                own = [*(own or ()), (TIMESTAMP_HEADER, str(timestamp_ms).encode())]
+                timestamp_ms = _NOW
+            yield value, key, partition, timestamp_ms, own if own is None else list(own)
+
+    def distrust_timestamps(self) -> None:
+        """A broker refused one: first those in the future go as now, then all of them."""
+        self._distrust = min(2, self._distrust + 1)
+
+    def trust_timestamps(self) -> None:
+        """A unit went through: past ones are good again, future ones stay suspect."""
+        self._distrust = min(1, self._distrust)
+
+    def _refusable(self, timestamp_ms: int) -> bool:
+        if self._distrust == 0 or timestamp_ms == _NOW:
+            return False
+        return self._distrust > 1 or timestamp_ms > self._clock.wall_ms() + _TOLERATED_AHEAD_MS
+
+    def _same_count(self, producer: Any, outputs: OutputBatch) -> bool:
+        now_s = self._clock.now_s()
+        grown = len(outputs) > 0 and outputs.partition.max() >= self._counts.get(
+            self._settings.input.topic, 0
+        )
+        if grown or now_s - self._counted_s > self._settings.kafka.topic_refresh_s:
+            self._counts.clear()
+            self._counted_s = now_s
+        theirs = self._count(producer, outputs.topic)
+        return theirs == self._count(producer, self._settings.input.topic)
+
+    def _count(self, producer: Any, topic: str) -> int:
+        if topic not in self._counts:
+            try:
+                found = producer.list_topics(topic, self._settings.kafka.request_timeout_s)
+            except KafkaException as exc:
+                raise aborts(f"asking for the partitions of {topic}", exc.args[0]) from exc
+            topic_error = found.topics[topic].error
+            if topic_error is not None:
+                raise aborts(f"asking for the partitions of {topic}", topic_error)
+            self._counts[topic] = len(found.topics[topic].partitions)
+        return self._counts[topic]

@@ -1,0 +1,179 @@
+"""Handing over to confluent-kafka's Producer: what both ways of delivery share.
+
+Decides what becomes of a full queue, of a record too large, and of a delivery that failed later:
+the first failure is kept and fails the unit. And how often a producer that is over is made
+anew. Refuses to know how a unit is committed (``kafka/transactional_sink.py``,
+``kafka/at_least_once_sink.py``).
+"""
+
+from abc import abstractmethod
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import structlog
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from stream_app.adapters.kafka.config import producer_properties
+from stream_app.adapters.kafka.errors import aborts, explain
+from stream_app.adapters.kafka.output_routes import OutputRoutes
+from stream_app.core.columns import OutputBatch
+from stream_app.core.metrics import CLIENT_ERRORS, PRODUCER_REBUILDS
+from stream_app.errors import AbortedError, FencedError
+from stream_app.ports import Clock, Telemetry, Watchdog
+from stream_app.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+_REBUILDS = 3
+_REBUILD_WINDOW_S = 600.0
+"""More rebuilds than this in this time: a new producer does not help."""
+
+_QUEUE_FULL_WAIT_S = 0.05
+RETRY_WAIT_S = 0.2
+_AFTER_ABORT = {KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT}
+_NO_ROWS: npt.NDArray[np.intp] = np.empty(0, dtype=np.intp)
+
+
+class KafkaSink:
+    """What both ways of delivery share: the producer, its queue and its delivery reports."""
+
+    _suspicion: str
+    """Why a producer may be over again and again, and what to do then."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        transactional_id: str,
+        clock: Clock,
+        telemetry: Telemetry,
+        watchdog: Watchdog,
+    ) -> None:
+        self._settings = settings
+        self._transactional_id = transactional_id
+        self._timeout_s = settings.kafka.request_timeout_s
+        self._call_limit_s = settings.worker.call_limit_s
+        self._clock = clock
+        self._telemetry = telemetry
+        self._watchdog = watchdog
+        self._failure: Any = None
+        self._producer: Any = None
+        self._rebuilt_s: deque[float] = deque(maxlen=_REBUILDS)
+        self._routes = OutputRoutes(settings, clock)
+
+    def open(self) -> None:
+        """See the port."""
+        properties = producer_properties(self._settings, self._transactional_id, self._on_error)
+        # A unit needs to hear of failures only; each report costs about a microsecond.
+        properties["delivery.report.only.error"] = True
+        properties["on_delivery"] = self._delivered
+        self._producer = Producer(properties)
+        self._failure = None
+
+    def begin(self) -> None:
+        """See the port."""
+        self._failure = None
+
+    def deliver(self, outputs: OutputBatch) -> npt.NDArray[np.intp]:
+        """See the port."""
+        refused: list[int] = []
+        produce = self._producer.produce
+        topic = outputs.topic
+        rows = self._routes.rows(self._producer, outputs)
+        for position, (value, key, partition, timestamp_ms, headers) in enumerate(rows):
+            while True:
+                try:
+                    produce(
+                        topic,
+                        value,
+                        key,
+                        partition=partition,
+                        timestamp=timestamp_ms,
+                        headers=headers,
+                    )
+                    break
+                except BufferError:
+                    with self._watchdog.limit("waiting for room to deliver", self._call_limit_s):
+                        self._poll(_QUEUE_FULL_WAIT_S)
+                    self._raise_failure()
+                except KafkaException as exc:
+                    if exc.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:
+                        raise aborts("produce", exc.args[0]) from exc
+                    # The library would commit without it: somebody else must hear of it.
+                    refused.append(position)
+                    break
+        self._poll(0)
+        self._raise_failure()
+        return np.array(refused, dtype=np.intp) if refused else _NO_ROWS
+
+    @abstractmethod
+    def abort(self) -> None:
+        """See the port."""
+
+    def rebuild(self) -> None:
+        """See the port."""
+        now_s = self._clock.now_s()
+        if len(self._rebuilt_s) == _REBUILDS and now_s - self._rebuilt_s[0] < _REBUILD_WINDOW_S:
+            times = f"{_REBUILDS + 1} times in {_REBUILD_WINDOW_S:.0f} s"
+            raise FencedError(f"the producer was over {times}: {self._suspicion}")
+        self._renew()
+        self._rebuilt_s.append(now_s)
+
+    def close(self) -> None:
+        """See the port."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            # A producer that was fenced raises from every call; there is nothing to save in it.
+            with suppress(KafkaException):
+                producer.purge()
+                producer.poll(0)
+
+    def _renew(self) -> None:
+        self._telemetry.count(PRODUCER_REBUILDS)
+        log.warning("producer_rebuilt", transactional_id=self._transactional_id)
+        self.close()
+        self.open()
+
+    def _flush(self, deadline_s: float) -> None:
+        """Wait until everything handed over is delivered, or the deadline has come.
+
+        Raises:
+            AbortedError: it has not been, or could not be.
+        """
+        while self._serve(lambda: self._producer.flush(RETRY_WAIT_S)):
+            self._watchdog.tick()
+            self._raise_failure()
+            if self._clock.now_s() >= deadline_s:
+                raise AbortedError("not all outcomes were delivered in time")
+        self._raise_failure()
+
+    def _poll(self, wait_s: float) -> None:
+        self._serve(lambda: self._producer.poll(wait_s))
+
+    def _serve(self, call: Callable[[], int]) -> int:
+        """Make a call that serves the client's callbacks; a fatal error is raised from these."""
+        try:
+            return call()
+        except KafkaException as exc:
+            raise aborts("deliver", exc.args[0]) from exc
+
+    def _delivered(self, error: Any, message: Any) -> None:
+        """Latch the first real failure; the unit fails when it is looked at next."""
+        if error is None or error.code() in _AFTER_ABORT:
+            return
+        if self._failure is None:
+            self._failure = error
+            if error.code() == KafkaError.INVALID_TIMESTAMP:
+                self._routes.distrust_timestamps()
+            log.error("delivery_failed", topic=message.topic(), reason=explain("deliver", error))
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise aborts("deliver", self._failure)
+
+    def _on_error(self, error: Any) -> None:
+        self._telemetry.count(CLIENT_ERRORS, 1, error.name())
+        log.warning("kafka_client_error", client="producer", reason=explain("connection", error))

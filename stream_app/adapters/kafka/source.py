@@ -1,0 +1,286 @@
+"""The input topic, read by a member of a consumer group: confluent-kafka's Consumer as a Source.
+
+Decides which fetched rows still count after a rebalance, and where to read when the group has
+no valid offset. Refuses to commit: that is the sink's, or :meth:`KafkaSource.commit`, which the
+at-least-once sink calls.
+"""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from stream_app.adapters.kafka.columns import to_columns
+from stream_app.adapters.kafka.config import consumer_properties
+from stream_app.adapters.kafka.errors import aborts, explain
+from stream_app.adapters.kafka.membership import membership_of
+from stream_app.adapters.kafka.start_policy import StartPolicy
+from stream_app.core.columns import RecordBatch
+from stream_app.core.metrics import CLIENT_ERRORS, RECORDS_FETCHED, RECORDS_STALE
+from stream_app.core.positions import GroupMembership, NextOffset
+from stream_app.errors import AbortedError, FatalError, RetriableError
+from stream_app.ports import Clock, RebalanceListener, Telemetry
+from stream_app.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+_DENIED = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+}
+_DENIED_PATIENCE_S = 60.0
+"""A right that is missing this long ends the process: somebody must give it back. An input that
+is idle looks the same when the right is back; a start more is the cheaper mistake."""
+
+_OPEN_AGAIN_S = 0.5
+"""Some refusals, of a topic that does not exist, come at once; not to be asked in a tight loop."""
+
+
+class KafkaSource:
+    """See :class:`~stream_app.ports.Source`."""
+
+    def __init__(self, settings: Settings, clock: Clock, telemetry: Telemetry) -> None:
+        self._topic = settings.input.topic
+        self._timeout_s = settings.kafka.request_timeout_s
+        self._clock = clock
+        self._telemetry = telemetry
+        self._consumer = Consumer(consumer_properties(settings, self._on_error))
+        self._start = StartPolicy(settings, self._consumer)
+        self._listener: RebalanceListener | None = None
+        self._assigned: frozenset[int] = frozenset()
+        self._changed: set[int] = set()
+        self._stored: Exception | None = None
+        self._paused = False
+        self._denied: tuple[float, Any] | None = None
+        self._closed = False
+
+    # -- the port ---------------------------------------------------------------------------
+
+    def open(self, listener: RebalanceListener) -> None:
+        """See the port; a new group's start is written down before it is joined."""
+        try:
+            self._start.prepare()
+        except RetriableError:
+            time.sleep(_OPEN_AGAIN_S)
+            raise
+        self._listener = listener
+        self._consumer.subscribe(
+            [self._topic],
+            on_assign=self._on_assign,
+            on_revoke=self._on_revoke,
+            on_lost=self._on_lost,
+        )
+
+    def fetch(self, max_records: int, wait_s: float) -> RecordBatch:
+        """See the port.
+
+        One record is waited for, the rest is what is there: asking for all of them at once would
+        wait the whole time unless that many came.
+        """
+        held = self._consume(1, wait_s)
+        self._changed.clear()
+        rest = self._consume(max_records - 1, 0.0) if held and max_records > 1 else []
+        self._raise_stored()
+        # What was held while the rest brought a rebalance of its partition belongs to the owner
+        # before. Brokers check that a committer is a member, not that it owns the partition, so
+        # nobody else would notice.
+        rows = self._rows(held, self._assigned - self._changed)
+        rows += self._rows(rest, self._assigned)
+        self._end_if_denied(came=bool(rows))
+        batch = to_columns(self._topic, rows)
+        self._telemetry.count(RECORDS_FETCHED, len(batch))
+        if self._paused and len(batch):
+            self.seek(batch.first_offsets())
+            return to_columns(self._topic, [])
+        return batch
+
+    def assignment(self) -> frozenset[int]:
+        """See the port."""
+        return self._assigned
+
+    def membership(self) -> GroupMembership:
+        """See the port."""
+        return membership_of(self._consumer.consumer_group_metadata())
+
+    def seek(self, offsets: Mapping[int, int]) -> None:
+        """See the port."""
+        for partition, offset in offsets.items():
+            if partition not in self._assigned:
+                continue
+            target = TopicPartition(self._topic, partition, offset)
+            try:
+                self._consumer.seek(target)
+            except KafkaException as exc:
+                if exc.args[0].code() != KafkaError._STATE:
+                    raise FatalError(explain("seek", exc.args[0])) from exc
+                # Not fetching yet, or stopped by an offset error: only assigning anew helps.
+                self._assign_at([target])
+
+    def rewind(self, fallback: Mapping[int, int]) -> None:
+        """See the port."""
+        wanted = [TopicPartition(self._topic, p) for p in fallback if p in self._assigned]
+        if not wanted:
+            return
+        try:
+            found = self._consumer.committed(wanted, timeout=self._timeout_s)
+        except KafkaException as exc:
+            raise RetriableError(explain("reading committed offsets", exc.args[0])) from exc
+        failed = next((tp.error for tp in found if tp.error), None)
+        if failed is not None:
+            raise RetriableError(explain("reading committed offsets", failed))
+        self.seek(
+            {tp.partition: tp.offset if tp.offset >= 0 else fallback[tp.partition] for tp in found}
+        )
+
+    def pause(self) -> None:
+        """See the port."""
+        if not self._paused:
+            self._paused = True
+            self._consumer.pause(self._partitions(self._assigned))
+
+    def resume(self) -> None:
+        """See the port."""
+        if self._paused:
+            self._paused = False
+            self._consumer.resume(self._partitions(self._assigned))
+
+    def lag(self) -> Mapping[int, int]:
+        """See the port."""
+        lag = {}
+        for tp in self._consumer.position(self._partitions(self._assigned)):
+            _, high = self._consumer.get_watermark_offsets(tp, cached=True)
+            if tp.offset >= 0 and high >= 0:
+                lag[tp.partition] = max(0, high - tp.offset)
+        return lag
+
+    def close(self) -> None:
+        """See the port."""
+        if not self._closed:
+            self._closed = True
+            self._consumer.close()
+            self._raise_stored()
+
+    def commit(self, offsets: Mapping[int, NextOffset]) -> None:
+        """Commit without a transaction, for delivery at least once; blocks.
+
+        Raises:
+            AbortedError: not committed; the group moved on, or the broker did not answer.
+        """
+        wanted = [
+            TopicPartition(self._topic, p, o.offset, metadata=o.metadata)
+            for p, o in offsets.items()
+        ]
+        try:
+            done = self._consumer.commit(offsets=wanted, asynchronous=False)
+        except KafkaException as exc:
+            raise aborts("commit", exc.args[0]) from exc
+        failed = next((tp.error for tp in done or [] if tp.error), None)
+        if failed is not None:
+            raise AbortedError(explain("commit", failed))
+
+    # -- fetching ---------------------------------------------------------------------------
+
+    def _consume(self, count: int, wait_s: float) -> list[Any]:
+        try:
+            messages: list[Any] = self._consumer.consume(count, wait_s)
+        except KafkaException as exc:
+            raise FatalError(explain("consume", exc.args[0])) from exc
+        return messages
+
+    def _rows(self, messages: list[Any], ours: frozenset[int]) -> list[Any]:
+        """The records among them that are of partitions in ``ours``; errors are acted on."""
+        rows = [m for m in messages if m.error() is None or self._note(m.error(), m, ours)]
+        if {m.partition() for m in rows} <= ours:
+            return rows
+        kept = [m for m in rows if m.partition() in ours]
+        self._telemetry.count(RECORDS_STALE, len(rows) - len(kept))
+        return kept
+
+    def _note(self, error: Any, message: Any, ours: frozenset[int]) -> bool:
+        """Act on an error that came in place of a record; always false, to leave it out."""
+        code = error.code()
+        self._telemetry.count(CLIENT_ERRORS, 1, error.name())
+        if error.fatal() or code == KafkaError._FATAL:
+            raise FatalError(explain("consume", error))
+        if code == KafkaError._AUTO_OFFSET_RESET:
+            # Of a partition that has gone meanwhile, it is its next owner's to answer.
+            if message.partition() in ours:
+                self._assign_at([self._start.target(message.topic(), message.partition(), error)])
+        elif code in _DENIED:
+            self._deny(error)
+        else:
+            log.warning("consumer_error", code=error.name(), reason=error.str())
+        return False
+
+    def _deny(self, error: Any) -> None:
+        self._denied = self._denied or (self._clock.now_s(), error)
+        log.error("access_denied", code=error.name(), reason=explain("consume", error))
+
+    def _end_if_denied(self, *, came: bool) -> None:
+        """Of a topic the client says it once, of a group every two seconds; so we keep the time."""
+        if self._denied is None:
+            return
+        since_s, error = self._denied
+        if came:
+            self._denied = None
+        elif self._clock.now_s() - since_s > _DENIED_PATIENCE_S:
+            raise FatalError(explain("consume", error))
+
+    def _assign_at(self, targets: Sequence[Any]) -> None:
+        self._consumer.incremental_unassign(list(targets))
+        self._consumer.incremental_assign(list(targets))
+        if self._paused:
+            self._consumer.pause(list(targets))
+
+    def _partitions(self, numbers: Iterable[int]) -> list[Any]:
+        return [TopicPartition(self._topic, number) for number in sorted(numbers)]
+
+    # -- callbacks: on the loop's thread, inside consume and close ----------------------------
+
+    def _on_assign(self, consumer: Any, partitions: list[Any]) -> None:
+        numbers = [tp.partition for tp in partitions]
+        consumer.incremental_assign(partitions)
+        if self._paused and partitions:
+            consumer.pause(partitions)
+        self._assigned |= set(numbers)
+        self._changed.update(numbers)
+        self._denied = None
+        self._tell("assigned", numbers)
+
+    def _on_revoke(self, consumer: Any, partitions: list[Any]) -> None:
+        numbers = [tp.partition for tp in partitions]
+        self._tell("revoked", numbers)
+        self._release(consumer, partitions)
+
+    def _on_lost(self, consumer: Any, partitions: list[Any]) -> None:
+        numbers = [tp.partition for tp in partitions]
+        self._tell("lost", numbers)
+        self._release(consumer, partitions)
+
+    def _release(self, consumer: Any, partitions: list[Any]) -> None:
+        numbers = {tp.partition for tp in partitions}
+        self._assigned -= numbers
+        self._changed |= numbers
+        consumer.incremental_unassign(partitions)
+
+    def _tell(self, event: str, numbers: list[int]) -> None:
+        """Call the listener and keep what it raises.
+
+        The client would apply the change anyway and, from some callbacks, lose the exception.
+        """
+        try:
+            getattr(self._listener, event)(numbers)
+        except Exception as exc:  # noqa: BLE001  # raised again by fetch or close
+            self._stored = self._stored or exc
+
+    def _raise_stored(self) -> None:
+        stored, self._stored = self._stored, None
+        if stored is not None:
+            raise stored
+
+    def _on_error(self, error: Any) -> None:
+        self._telemetry.count(CLIENT_ERRORS, 1, error.name())
+        log.warning("kafka_client_error", client="consumer", reason=explain("connection", error))

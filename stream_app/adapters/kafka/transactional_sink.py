@@ -1,0 +1,180 @@
+"""Outcomes and offsets in one Kafka transaction.
+
+Decides what each error of the producer means for the transaction. Reliability first: an unclear
+commit is asked for again until it is clear, and the producer is then made anew, because a delayed
+request of the old one could end a later transaction. Refuses to know what is delivered and when.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+from confluent_kafka import KafkaException, TopicPartition
+
+from stream_app import failpoints
+from stream_app.adapters.kafka.errors import aborts, explain, fatal
+from stream_app.adapters.kafka.sink import RETRY_WAIT_S, KafkaSink
+from stream_app.core.positions import GroupMembership, NextOffset
+from stream_app.errors import AbortedError, FatalError, FencedError, RetriableError
+from stream_app.ports import Clock, Telemetry, Watchdog
+from stream_app.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+class TransactionalSink(KafkaSink):
+    """Outcomes and offsets in one Kafka transaction."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        transactional_id: str,
+        clock: Clock,
+        telemetry: Telemetry,
+        watchdog: Watchdog,
+        waiting: Callable[[bool], None] = lambda _: None,
+    ) -> None:
+        """As the base; ``waiting`` is told while a commit or an abort waits for brokers."""
+        super().__init__(settings, transactional_id, clock, telemetry, watchdog)
+        self._waiting = waiting
+        self._open = False
+        self._unclear = False
+        self._suspicion = (
+            f"another worker uses transactional id {transactional_id}, and each fences the "
+            "other; give each host its own worker.instance, or stop the other one"
+        )
+
+    def open(self) -> None:
+        """See the port."""
+        super().open()
+        # Until it is initialised it must not be used: a begin then makes it anew first.
+        self._unclear = True
+        try:
+            with self._watchdog.limit("init_transactions", self._call_limit_s):
+                self._producer.init_transactions(self._timeout_s)
+        except KafkaException as exc:
+            error = exc.args[0]
+            if error.retriable():
+                raise RetriableError(explain("init_transactions", error)) from exc
+            raise fatal("init_transactions", error) from exc
+        self._unclear = False
+
+    def begin(self) -> None:
+        """See the port."""
+        if self._unclear:
+            self._renew()
+        super().begin()
+        try:
+            self._producer.begin_transaction()
+        except KafkaException as exc:
+            raise fatal("begin_transaction", exc.args[0]) from exc
+        self._open = True
+        failpoints.hit("after_begin")
+
+    def commit(
+        self, offsets: Mapping[int, NextOffset], membership: GroupMembership, deadline_s: float
+    ) -> None:
+        """See the port."""
+        if not membership.is_member:
+            raise AbortedError("no longer a member of the group: a commit would not be fenced")
+        positions = [
+            TopicPartition(self._settings.input.topic, p, o.offset, metadata=o.metadata)
+            for p, o in offsets.items()
+        ]
+        failpoints.hit("after_deliver")
+        self._flush(deadline_s)
+        # Not tried again: without an EndTxn request an abort is safe, and sooner done.
+        if not self._answered(
+            "send_offsets_to_transaction",
+            lambda: self._send_offsets(self._producer, positions, membership),
+        ):
+            raise AbortedError("send_offsets_to_transaction: no clear answer in time")
+        failpoints.hit("after_send_offsets")
+        failpoints.hit("before_commit")
+        self._until_clear(
+            "commit_transaction", lambda: self._producer.commit_transaction(self._timeout_s)
+        )
+        self._open = False
+        self._routes.trust_timestamps()
+        failpoints.hit("after_commit")
+
+    def abort(self) -> None:
+        """See the port."""
+        if not self._open:
+            return
+        try:
+            self._until_clear(
+                "abort_transaction", lambda: self._producer.abort_transaction(self._timeout_s)
+            )
+        except AbortedError as exc:
+            raise FencedError(
+                f"the transaction can neither be committed nor aborted: {exc}"
+            ) from exc
+        finally:
+            self._open = False
+
+    def close(self) -> None:
+        """See the port."""
+        if self._producer is not None and self._open:
+            try:
+                self.abort()
+            except (FencedError, FatalError) as exc:
+                log.warning("abort_at_close_failed", reason=str(exc))
+        super().close()
+
+    def _renew(self) -> None:
+        """A new producer with the same id: its epoch ends whatever the old one left under way."""
+        self._open = False
+        super()._renew()
+
+    def _send_offsets(
+        self, producer: Any, positions: list[Any], membership: GroupMembership
+    ) -> None:
+        """The one call that ignores its time-out, and was seen to hang after a broker's restart.
+
+        So it has a thread of its own: one that hangs is left behind with its producer, which the
+        next one with the same id fences.
+        """
+        failure: list[BaseException] = []
+
+        def call() -> None:
+            try:
+                producer.send_offsets_to_transaction(positions, membership.token, self._timeout_s)
+            except BaseException as exc:  # noqa: BLE001  # raised again on the loop's thread
+                failure.append(exc)
+
+        thread = threading.Thread(target=call, name="send-offsets", daemon=True)
+        thread.start()
+        thread.join(2 * self._timeout_s)
+        if thread.is_alive():
+            raise FencedError("send_offsets_to_transaction hangs; a new producer takes its place")
+        if failure:
+            raise failure[0]
+
+    def _until_clear(self, what: str, call: Callable[[], None]) -> None:
+        """Call until it answers yes or no; the same call again after an unclear answer.
+
+        That may take as long as the brokers are away: each call is bounded, the whole is not.
+        """
+        try:
+            while not self._answered(what, call):
+                self._waiting(True)
+                self._watchdog.tick()
+                self._poll(RETRY_WAIT_S)
+        finally:
+            self._waiting(False)
+
+    def _answered(self, what: str, call: Callable[[], None]) -> bool:
+        try:
+            with self._watchdog.limit(what, self._call_limit_s):
+                call()
+        except KafkaException as exc:
+            error = exc.args[0]
+            if error.fatal() or error.txn_requires_abort() or not error.retriable():
+                raise aborts(what, error) from exc
+            # A request of it may still be on its way, and must not meet a later transaction.
+            self._unclear = True
+            log.warning("unclear", call=what, reason=explain(what, error))
+            return False
+        return True

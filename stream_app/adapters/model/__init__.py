@@ -1,0 +1,1 @@
+"""Models: their files and contracts, and ONNX Runtime that runs them."""

@@ -1,0 +1,1 @@
+"""The process itself: time, signals, locks, logs, metrics, its port, and many of it."""

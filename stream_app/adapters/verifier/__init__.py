@@ -1,0 +1,1 @@
+"""The verifier's eyes: topics read again, without a line of the scorer's path."""

@@ -1,0 +1,227 @@
+"""Evidence from the cluster: partitions, their two ends, committed offsets, records.
+
+Decides when a partition has been read to its end. Joins no group and commits nothing. Refuses to
+know what records mean.
+
+On the two ends of a partition: a reader who waits for commits gets no further than the *stable*
+end, the first offset of the oldest open transaction; the other end is the high watermark. Both
+count the markers that end transactions, which no reader ever sees, so they are equal exactly
+when no transaction is open, while the last record's offset says nothing (a marker may follow it).
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from stream_app.adapters.kafka.config import common_properties
+from stream_app.errors import UnavailableError
+from stream_app.settings import KafkaSettings
+
+_CHUNK = 5_000
+_POLL_S = 0.2
+_STALLED_S = 30.0
+"""Nothing read for so long: the reading is given up instead of waiting for ever."""
+
+OnRecord = Callable[[Any], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Where a partition begins and ends.
+
+    Attributes:
+        begin: First offset still there.
+        stable: No reader who waits for commits gets this offset or a later one.
+        end: The high watermark.
+    """
+
+    begin: int
+    stable: int
+    end: int
+
+
+class VerifyKafka:
+    """The verifier's own clients; close it."""
+
+    def __init__(self, kafka: KafkaSettings, *, read_committed: bool) -> None:
+        self._kafka = kafka
+        self._timeout_s = kafka.request_timeout_s
+        self._cause: Any = None
+        self._read_committed = read_committed
+        properties = {**kafka.properties, **common_properties(kafka, self._on_error)}
+        self._admin: Any = AdminClient(properties)
+        self._consumer_properties = {
+            **properties,
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "error",
+            "check.crcs": True,
+            "queued.max.messages.kbytes": 32 * 1024,
+            "fetch.wait.max.ms": 50,  # the end is told only after so long without a record
+        }
+        # It never subscribes, hence is no member; with read_committed the coordinator answers
+        # only once no transaction holds offsets of the group.
+        self._group: Any = self._new_consumer(kafka.group, "read_committed")
+
+    def close(self) -> None:
+        """Release the clients."""
+        self._group.close()
+
+    def partitions(self, topic: str) -> list[int]:
+        """Partition numbers of a topic.
+
+        Raises:
+            UnavailableError: there is no such topic, or no broker answers.
+        """
+        try:
+            topics = self._admin.list_topics(timeout=self._timeout_s).topics
+        except KafkaException as exc:
+            raise self._unavailable("reading the list of topics", exc) from exc
+        if topic not in topics:
+            raise UnavailableError(
+                f"topic {topic!r} does not exist at {self._kafka.bootstrap_servers}; nothing can "
+                "be verified without it: correct the name, or create it (stream-app topics create)"
+            )
+        return sorted(topics[topic].partitions)
+
+    def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, Ends]:
+        """Both ends, and the beginning, of each partition as they are now."""
+        wanted = list(partitions)
+        begin = self._list(topic, wanted, OffsetSpec.earliest(), IsolationLevel.READ_UNCOMMITTED)
+        # In this order: a transaction that ends in between must not look like an open one.
+        end = self._list(topic, wanted, OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED)
+        stable = self._list(topic, wanted, OffsetSpec.latest(), IsolationLevel.READ_COMMITTED)
+        return {p: Ends(begin[p], stable[p], end[p]) for p in wanted}
+
+    def readable_end(self, ends: Ends) -> int:
+        """How far a reader of outcomes gets."""
+        return ends.stable if self._read_committed else ends.end
+
+    def committed(self, topic: str, partitions: Iterable[int], patience_s: float) -> dict[int, int]:
+        """The group's next offsets; 0 where it has none.
+
+        Raises:
+            UnavailableError: no answer; an open transaction that holds offsets is one reason.
+        """
+        asked = [TopicPartition(topic, p) for p in partitions]
+        deadline_s = time.monotonic() + max(patience_s, self._timeout_s)
+        while True:
+            try:
+                found = self._group.committed(asked, timeout=self._timeout_s)
+                failed = next((tp.error for tp in found if tp.error), None)
+                if failed is not None:
+                    raise KafkaException(failed)
+                return {tp.partition: max(0, tp.offset) for tp in found}
+            except KafkaException as exc:
+                if time.monotonic() >= deadline_s:
+                    what = (
+                        f"reading the committed offsets of group {self._kafka.group!r} (they are "
+                        "held back while a dead worker's transaction is open: try again later)"
+                    )
+                    raise self._unavailable(what, exc) from exc
+                time.sleep(_POLL_S)
+
+    def read(
+        self,
+        topic: str,
+        ranges: Mapping[int, tuple[int, int]],
+        on_record: OnRecord,
+        progress: Callable[[int, int], None],
+    ) -> None:
+        """Read each partition from its first offset up to, not including, its last.
+
+        Args:
+            topic: What to read.
+            ranges: First offset and end by partition.
+            on_record: Gets every record, each partition in order.
+            progress: Told the offsets passed, and how many there are.
+
+        Raises:
+            UnavailableError: the cluster stopped answering.
+        """
+        open_ends = {p: end for p, (begin, end) in ranges.items() if begin < end}
+        if not open_ends:
+            return
+        passed = {p: ranges[p][0] for p in open_ends}
+        total = sum(end - ranges[p][0] for p, end in open_ends.items())
+        isolation = "read_committed" if self._read_committed else "read_uncommitted"
+        consumer = self._new_consumer(f"{self._kafka.group}.verify", isolation)
+        try:
+            consumer.assign([TopicPartition(topic, p, passed[p]) for p in open_ends])
+            heard_s = time.monotonic()
+            while open_ends:
+                messages = self._consume(consumer, topic)
+                for message in messages:
+                    self._take(message, open_ends, passed, on_record)
+                if messages:
+                    heard_s = time.monotonic()
+                elif time.monotonic() - heard_s > max(_STALLED_S, 3 * self._timeout_s):
+                    raise UnavailableError(
+                        f"reading {topic}: nothing came for {_STALLED_S:g} s although "
+                        f"{len(open_ends)} partitions are not at their end; look at the brokers"
+                    )
+                progress(total - sum(end - passed[p] for p, end in open_ends.items()), total)
+        finally:
+            consumer.close()
+
+    def _take(
+        self, message: Any, open_ends: dict[int, int], passed: dict[int, int], on_record: OnRecord
+    ) -> None:
+        error, partition = message.error(), message.partition()
+        if error is not None:
+            if error.code() == KafkaError._PARTITION_EOF:
+                open_ends.pop(partition, None)
+            elif error.fatal() or not error.retriable():
+                raise self._unavailable(f"reading {message.topic()}", KafkaException(error))
+            return
+        if partition not in open_ends:
+            return
+        offset = message.offset()
+        if offset < open_ends[partition]:
+            passed[partition] = offset + 1
+            on_record(message)
+        if offset >= open_ends[partition] - 1:
+            del open_ends[partition]
+
+    def _consume(self, consumer: Any, topic: str) -> list[Any]:
+        try:
+            # One is waited for, the rest is what is there: else each call waits its whole time.
+            messages: list[Any] = consumer.consume(1, _POLL_S)
+            if messages:
+                messages += consumer.consume(_CHUNK, 0)
+        except KafkaException as exc:
+            raise self._unavailable(f"reading {topic}", exc) from exc
+        return messages
+
+    def _new_consumer(self, group: str, isolation: str) -> Any:
+        return Consumer(
+            {**self._consumer_properties, "group.id": group, "isolation.level": isolation}
+        )
+
+    def _list(self, topic: str, partitions: list[int], spec: Any, isolation: Any) -> dict[int, int]:
+        asked = {TopicPartition(topic, p): spec for p in partitions}
+        futures = self._admin.list_offsets(
+            asked, isolation_level=isolation, request_timeout=self._timeout_s
+        )
+        try:
+            return {tp.partition: f.result(self._timeout_s + 1).offset for tp, f in futures.items()}
+        except (KafkaException, TimeoutError) as exc:
+            raise self._unavailable(f"reading the ends of {topic}", exc) from exc
+
+    def _on_error(self, error: Any) -> None:
+        """Keep the first reason: a refused password is told nowhere else."""
+        if self._cause is None or self._cause.code() == KafkaError._ALL_BROKERS_DOWN:
+            self._cause = error
+
+    def _unavailable(self, what: str, exc: Exception) -> UnavailableError:
+        told = exc.args[0].str() if isinstance(exc, KafkaException) else "no answer in time"
+        cause = f"; the client said: {self._cause.str()}" if self._cause is not None else ""
+        return UnavailableError(
+            f"{what} failed: {told}{cause}; check kafka.bootstrap_servers and its security "
+            "settings, and that the cluster runs"
+        )

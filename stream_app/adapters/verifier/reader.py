@@ -1,0 +1,266 @@
+"""Collects the evidence from a cluster, in the order that keeps the verdict fair, for the judge.
+
+Decides that order: input, offsets committed so far, then outcomes up to a stable end, then what
+was committed meanwhile. Positions are kept as numbers, 8 to 24 bytes a record, never the records
+themselves.
+"""
+
+import time
+from array import array
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from stream_app.adapters.verifier.kafka import Ends, VerifyKafka
+from stream_app.adapters.verifier.records import PredictionReader, UnreadableError, read_dead_letter
+from stream_app.settings import Settings
+from stream_app.verify import (
+    Finding,
+    InputLog,
+    Isolation,
+    Kind,
+    Offsets,
+    OutputLog,
+    Promise,
+    Report,
+    judge,
+)
+from stream_app.verify.report import SHOWN
+
+Progress = Callable[[str, int, int], None]
+"""Told a topic, how many of its offsets are passed, and how many there are."""
+
+Expected = Callable[[Mapping[str, Any]], str | None]
+"""Given a decoded prediction: ``None`` when it is as expected, else what is wrong with it."""
+
+_SETTLE_S = 5.0
+"""How long a transaction that is open when we look may take before it counts as left behind."""
+
+_AGAIN_S = 0.1
+_NO_SOURCE = -1
+
+
+def verify(
+    settings: Settings,
+    *,
+    progress: Progress | None = None,
+    wait_s: float = 0.0,
+    committed: bool = True,
+    isolation: Isolation = Isolation.READ_COMMITTED,
+    expected: Expected | None = None,
+) -> Report:
+    """Re-read the topics of ``settings`` and judge.
+
+    Args:
+        settings: Cluster, group, topics, schemas and promise.
+        progress: Told how far reading is.
+        wait_s: How long to wait for the group to commit the input, and for open transactions.
+        committed: Whether the group's offsets count; without them all input must be answered.
+        isolation: How to read outcomes. The mock cluster has no transactions, there use
+            ``READ_UNCOMMITTED``: the report then says what it cannot know.
+        expected: Looks at the content of each prediction.
+
+    Raises:
+        UnavailableError: a topic, the cluster or the registry is not there.
+        ConfigError: the settings cannot lead to a cluster.
+    """
+    read_committed = isolation is Isolation.READ_COMMITTED
+    kafka = VerifyKafka(settings.kafka, read_committed=read_committed)
+    try:
+        settle_s = max(wait_s, _SETTLE_S) if read_committed else 0.0
+        collector = _Collector(
+            settings, kafka, progress or _quietly, expected, wait_s=wait_s, settle_s=settle_s
+        )
+        inputs = collector.inputs(judge_offsets=committed)
+        outputs = [
+            *collector.outputs(settings.predictions_topic, Kind.PREDICTION),
+            *collector.outputs(settings.dlq_topic, Kind.DEAD_LETTER),
+        ]
+        return judge(
+            collector.settled(inputs, judge_offsets=committed),
+            outputs,
+            promise=Promise(settings.delivery.value),
+            isolation=isolation,
+            wrong_content=collector.wrong_content,
+            notes=collector.notes,
+        )
+    finally:
+        kafka.close()
+
+
+def _quietly(topic: str, done: int, total: int) -> None:
+    del topic, done, total
+
+
+class _Columns:
+    """One output partition while it is read."""
+
+    def __init__(self) -> None:
+        self.offsets = array("q")
+        self.source_partition = array("q")
+        self.source_offset = array("q")
+        self.codes: Counter[str] = Counter()
+
+    def log(self, topic: str, partition: int, kind: Kind, ends: Ends) -> OutputLog:
+        return OutputLog(
+            topic=topic,
+            partition=partition,
+            kind=kind,
+            begin=ends.begin,
+            stable_end=ends.stable,
+            end=ends.end,
+            offsets=_numbers(self.offsets),
+            source_partition=_numbers(self.source_partition),
+            source_offset=_numbers(self.source_offset),
+            codes=dict(self.codes),
+        )
+
+
+class _Collector:
+    def __init__(
+        self,
+        settings: Settings,
+        kafka: VerifyKafka,
+        progress: Progress,
+        expected: Expected | None,
+        *,
+        wait_s: float,
+        settle_s: float,
+    ) -> None:
+        self._settings = settings
+        self._kafka = kafka
+        self._progress = progress
+        self._expected = expected
+        self._wait_s = wait_s
+        self._settle_s = settle_s
+        self._input = settings.input.topic
+        self._partitions = kafka.partitions(self._input)
+        self._predictions = PredictionReader(settings)
+        self.wrong_content = Finding()
+        self.notes: list[str] = []
+
+    # -- the input ----------------------------------------------------------------------------
+
+    def inputs(self, *, judge_offsets: bool) -> list[InputLog]:
+        """Every input partition, with what is committed once it is all committed, or time is up."""
+        ends = self._kafka.ends(self._input, self._partitions)
+        columns = {p: array("q") for p in self._partitions}
+        ranges = {p: (ends[p].begin, ends[p].stable) for p in self._partitions}
+        self._read(self._input, ranges, lambda m: columns[m.partition()].append(m.offset()))
+        offsets = {p: _numbers(columns[p]) for p in self._partitions}
+        committed = self._caught_up(offsets) if judge_offsets else {}
+        for p in self._partitions:
+            if ends[p].stable < ends[p].end:
+                self.notes.append(
+                    f"input[{p}]: a producer's open transaction hides what is from offset "
+                    f"{ends[p].stable} on; it is not judged"
+                )
+        return [
+            InputLog(
+                partition=p,
+                begin=ends[p].begin,
+                offsets=offsets[p],
+                stable_end=ends[p].stable,
+                end=ends[p].end,
+                committed=committed.get(p),
+                committed_after=None,
+            )
+            for p in self._partitions
+        ]
+
+    def _caught_up(self, offsets: Mapping[int, Offsets]) -> dict[int, int]:
+        """Committed offsets; compared with last records, as a marker may end the partition."""
+        deadline_s = time.monotonic() + self._wait_s
+        while True:
+            committed = self._kafka.committed(self._input, self._partitions, self._wait_s)
+            behind = any(len(o) and committed[p] <= int(o[-1]) for p, o in offsets.items())
+            if not behind or time.monotonic() >= deadline_s:
+                return committed
+            time.sleep(_AGAIN_S)
+
+    def settled(self, inputs: list[InputLog], *, judge_offsets: bool) -> list[InputLog]:
+        """The same, with what came and what was committed while outcomes were read."""
+        after = (
+            self._kafka.committed(self._input, self._partitions, self._wait_s)
+            if judge_offsets
+            else {}
+        )
+        ends = self._kafka.ends(self._input, self._partitions)
+        return [
+            InputLog(
+                partition=log.partition,
+                begin=log.begin,
+                offsets=log.offsets,
+                stable_end=log.stable_end,
+                end=ends[log.partition].end,
+                committed=log.committed,
+                committed_after=after.get(log.partition),
+            )
+            for log in inputs
+        ]
+
+    # -- outcomes -----------------------------------------------------------------------------
+
+    def outputs(self, topic: str, kind: Kind) -> list[OutputLog]:
+        """Every partition of an output topic, read to its stable end."""
+        ends = self._stable(topic)
+        columns = {p: _Columns() for p in ends}
+        take = self._prediction if kind is Kind.PREDICTION else self._dead_letter
+        until = {p: (e.begin, self._kafka.readable_end(e)) for p, e in ends.items()}
+        self._read(topic, until, lambda m: take(columns[m.partition()], m))
+        return [columns[p].log(topic, p, kind, ends[p]) for p in ends]
+
+    def _stable(self, topic: str) -> dict[int, Ends]:
+        """Ends once every transaction that was open at first has ended, or time is up."""
+        partitions = self._kafka.partitions(topic)
+        first = self._kafka.ends(topic, partitions)
+        now, deadline_s = first, time.monotonic() + self._settle_s
+        while any(now[p].stable < first[p].end for p in partitions):
+            if time.monotonic() >= deadline_s:
+                break
+            time.sleep(_AGAIN_S)
+            now = self._kafka.ends(topic, partitions)
+        return {p: Ends(first[p].begin, now[p].stable, first[p].end) for p in partitions}
+
+    def _prediction(self, columns: _Columns, message: Any) -> None:
+        try:
+            source, record = self._predictions.read(message.value())
+        except UnreadableError as exc:
+            self._unreadable(columns, message, exc)
+            return
+        self._append(columns, message, source)
+        wrong = self._expected(record) if self._expected is not None else None
+        if wrong is not None:
+            place = f"{message.topic()}[{message.partition()}]@{message.offset()}: {wrong}"
+            self.wrong_content += Finding(1, (place,))
+
+    def _dead_letter(self, columns: _Columns, message: Any) -> None:
+        try:
+            source, code = read_dead_letter(message.headers())
+        except UnreadableError as exc:
+            columns.codes["UNREADABLE"] += 1
+            self._unreadable(columns, message, exc)
+            return
+        columns.codes[code] += 1
+        self._append(columns, message, source)
+
+    def _append(self, columns: _Columns, message: Any, source: tuple[str, int, int]) -> None:
+        topic, partition, offset = source
+        columns.offsets.append(message.offset())
+        columns.source_partition.append(partition if topic == self._input else _NO_SOURCE)
+        columns.source_offset.append(offset)
+
+    def _unreadable(self, columns: _Columns, message: Any, exc: UnreadableError) -> None:
+        self._append(columns, message, ("", _NO_SOURCE, _NO_SOURCE))
+        if len(self.notes) < SHOWN:
+            place = f"{message.topic()}[{message.partition()}]@{message.offset()}"
+            self.notes.append(f"{place} counts as foreign: {exc}")
+
+    def _read(self, topic: str, ranges: dict[int, tuple[int, int]], take: Any) -> None:
+        self._kafka.read(topic, ranges, take, lambda done, all_: self._progress(topic, done, all_))
+
+
+def _numbers(column: "array[int]") -> Offsets:
+    return np.frombuffer(column, dtype=np.int64) if column else np.empty(0, dtype=np.int64)
