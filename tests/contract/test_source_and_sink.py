@@ -147,7 +147,7 @@ def settings_for(kafka: RealKafka, protocol: str, topic: str, output: str) -> Se
             "kafka.group_protocol": protocol,
             "input.topic": topic,
             "output.predictions_topic": output,
-            "output.max_record_bytes": "2000",
+            "output.max_record_bytes": "20000",
             "start.new_group": "earliest",
         }
     )
@@ -337,7 +337,7 @@ def test_only_a_record_too_large_is_refused(kafka: RealKafka) -> None:
     while len(batch) < 3:
         batch = world.source.fetch(3, 0.5)
     outputs = echo_outputs(batch, np.arange(3), world.output)
-    values = [outputs.values[0], b"x" * 5_000, outputs.values[2]]
+    values = [outputs.values[0], b"x" * 50_000, outputs.values[2]]
     world.sink.begin()
     assert world.sink.deliver(replace(outputs, values=BytesColumn.of(values))).tolist() == [1]
     offsets = {p: NextOffset(o) for p, o in batch.next_offsets().items()}

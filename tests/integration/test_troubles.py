@@ -254,6 +254,25 @@ def test_a_broker_that_is_away_costs_time_and_nothing_else(
             assert worker.exit_status is None, "the broker's absence must not end the worker"
 
 
+def test_one_of_three_brokers_may_die_under_load(kafka3: RealKafka, tmp_path: Path) -> None:
+    assert kafka3.cluster is not None
+    job = car_loan_job(kafka3, tmp_path, kafka__bootstrap_servers=kafka3.bootstrap_servers)
+    feed = Feed(job)
+    with Workers(job) as workers:
+        started = [workers.start().wait_ready() for _ in range(2)]
+        feed.send(2_000)
+        started[0].wait_scoring()
+        broker = kafka3.cluster.brokers[1]
+        broker.kill()
+        feed.send(2_000)
+        started[1].kill()
+        try:
+            assert_exactly_once(feed)
+        finally:
+            broker.start()
+        assert started[0].exit_status is None
+
+
 def test_a_worker_waits_for_brokers_that_start_later(kafka: RealKafka, tmp_path: Path) -> None:
     job = car_loan_job(kafka, tmp_path, kafka__bootstrap_servers="127.0.0.1:9")
     with Workers(job) as workers:

@@ -15,6 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from stream_app.adapters.kafka.columns import to_columns
 from stream_app.adapters.kafka.config import consumer_properties
 from stream_app.adapters.kafka.errors import aborts, explain
+from stream_app.adapters.kafka.lag import Lag
 from stream_app.adapters.kafka.membership import membership_of
 from stream_app.adapters.kafka.start_policy import StartPolicy
 from stream_app.core.columns import RecordBatch
@@ -54,6 +55,7 @@ class KafkaSource:
         self._changed: set[int] = set()
         self._stored: Exception | None = None
         self._paused = False
+        self._lag = Lag(self._consumer, self._topic)
         self._denied: tuple[float, Any] | None = None
         self._closed = False
 
@@ -149,12 +151,7 @@ class KafkaSource:
 
     def lag(self) -> Mapping[int, int]:
         """See the port."""
-        lag = {}
-        for tp in self._consumer.position(self._partitions(self._assigned)):
-            _, high = self._consumer.get_watermark_offsets(tp, cached=True)
-            if tp.offset >= 0 and high >= 0:
-                lag[tp.partition] = max(0, high - tp.offset)
-        return lag
+        return self._lag.of(self._assigned)
 
     def close(self) -> None:
         """See the port."""
@@ -263,6 +260,7 @@ class KafkaSource:
     def _release(self, consumer: Any, partitions: list[Any]) -> None:
         numbers = {tp.partition for tp in partitions}
         self._assigned -= numbers
+        self._lag.forget(numbers)
         self._changed |= numbers
         consumer.incremental_unassign(partitions)
 
