@@ -35,9 +35,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from stream_app.adapters.contract_file import dump_contract
-from stream_app.adapters.model_pack import pack_model
-from stream_app.adapters.model_repository import ModelRepository
+from stream_app.adapters.model.contract_file import dump_contract
+from stream_app.adapters.model.pack import pack_model
+from stream_app.adapters.model.repository import ModelRepository
 from stream_app.core.contract import Contract, DType, Feature, InputTensor, OnNull, OutputBinding
 from stream_app.resources import schema_path
 
