@@ -171,16 +171,18 @@ class Scorer:
     def redirect(
         self, records: RecordBatch, outputs: OutputBatch, refused: npt.NDArray[np.intp]
     ) -> OutputBatch:
-        """See :class:`~stream_app.ports.Processor`; a refused dead letter is cut shorter."""
+        """See :class:`~stream_app.ports.Processor`.
+
+        Only predictions are refused: a dead letter is cut to the same limit when it is made.
+        """
         events = self._last_events
         if events is None or len(events) != len(records):
             raise ValueError("redirect must follow the process call of the same records")
         rows = outputs.rows[refused]
         fault = np.zeros(len(records), dtype=np.uint16)
         fault[rows] = Fault.OUTPUT_TOO_LARGE
-        if outputs.topic == self._config.predictions_topic:
-            self._tally.predictions -= len(rows)
-            self._tally.letters[Fault.OUTPUT_TOO_LARGE] += len(rows)
+        self._tally.predictions -= len(rows)
+        self._tally.letters[Fault.OUTPUT_TOO_LARGE] += len(rows)
         detail = {
             int(row): f"the prediction has {len(outputs.values[int(position)] or b'')} bytes, over "
             "output.max_record_bytes"
