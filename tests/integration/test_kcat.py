@@ -93,11 +93,18 @@ def test_kcat_sees_what_was_committed_and_nothing_that_was_aborted(
     assert all(events[partition, key] == timestamp for partition, key, timestamp in outcomes)
 
 
+PLAIN = 300
+
+
 def test_a_header_whose_name_is_no_text_costs_the_headers_and_nothing_else(
     mock_kafka: MockKafka, kcat: str
 ) -> None:
     topic = mock_kafka.topic("headers")
     where = ["-b", mock_kafka.bootstrap_servers, "-t", topic, "-p", "0"]
+    # First many that are as they should be: an interpreter that has specialised the call no longer
+    # notices that the client returned and raised at once.
+    plain = b"".join(b"record %d\n" % number for number in range(PLAIN))
+    subprocess.run([kcat, "-P", *where], input=plain, check=True, timeout=30)
     subprocess.run(
         [kcat, "-P", *where, "-H", b"\xff\xfe=value"], input=b"hello", check=True, timeout=30
     )
@@ -106,11 +113,11 @@ def test_a_header_whose_name_is_no_text_costs_the_headers_and_nothing_else(
     found: list[tuple[Header, ...]] = []
 
     def came() -> bool:
-        found.extend(headers_of(message) for message in consumer.consume(1, 0.2))
-        return bool(found)
+        found.extend(headers_of(message) for message in consumer.consume(100, 0.2))
+        return len(found) > PLAIN
 
     try:
         until("the record came", came, 30)
     finally:
         consumer.close()
-    assert found == [(UNREADABLE_HEADERS,)]
+    assert found == [()] * PLAIN + [(UNREADABLE_HEADERS,)]

@@ -1,6 +1,7 @@
 """From the client's messages to columns: the last place where a record is a Python object."""
 
 from collections.abc import Sequence
+from operator import methodcaller
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,12 @@ UNREADABLE_HEADERS: Header = ("stream_app.headers_unreadable", b"true")
 """In the place of a record's headers when the client cannot hand them over."""
 
 
+_read_headers = methodcaller("headers")
+"""The client returns a value *and* sets an exception. A call site that the interpreter has
+specialised does not look, and the exception would come out of whatever is done next; a call
+through C always looks, and raises SystemError here."""
+
+
 def headers_of(message: Any) -> tuple[Header, ...]:
     """A message's headers, in their order; those that cannot be read leave a sign.
 
@@ -18,7 +25,7 @@ def headers_of(message: Any) -> tuple[Header, ...]:
     is not UTF-8. Such a record must not end every worker that meets it.
     """
     try:
-        return tuple(message.headers() or ())
+        return tuple(_read_headers(message) or ())
     except (SystemError, UnicodeDecodeError):
         return (UNREADABLE_HEADERS,)
 
