@@ -17,7 +17,7 @@ from stream_app.adapters.verifier.records import PredictionReader, UnreadableErr
 from stream_app.errors import UnavailableError
 from stream_app.settings import Settings
 from stream_app.verify import Isolation, Kind
-from tests.fault.seen import SHOWN, Seen, differences
+from tests.fault.seen import Seen, differences
 from tests.kafka_fixtures import unique
 
 _AGAIN_S = 0.2
@@ -66,9 +66,11 @@ class LiveReader:
                 "isolation.level": isolation.value,
                 "check.crcs": True,
                 "fetch.wait.max.ms": 100,
+                "reconnect.backoff.ms": 500,  # a broker that is away is part of the test
+                "log_level": 0,
             }
         )
-        self.interruptions: list[str] = []
+        self._heard_of: dict[str, tuple[float, float, int]] = {}
         self._begun_s = time.monotonic()
         self._problems: list[str] = []
         self._stop = threading.Event()
@@ -96,6 +98,17 @@ class LiveReader:
         self._stop.set()
         self._thread.join()
         self._consumer.close()
+
+    @property
+    def interruptions(self) -> list[str]:
+        """What the client said of brokers and partitions: the error, from when to when, how often.
+
+        Times are seconds since the block was entered.
+        """
+        return [
+            f"{name} from {first_s:.1f} to {last_s:.1f} s, {count} times"
+            for name, (first_s, last_s, count) in sorted(self._heard_of.items())
+        ]
 
     @property
     def count(self) -> int:
@@ -165,7 +178,7 @@ class LiveReader:
 
     def _behind(self, name: str, seen: Seen, fresh: Seen, within_s: float) -> str:
         reached = seen.offsets[-1] if seen.offsets else "nothing"
-        heard = "; ".join(self.interruptions[-SHOWN:]) or "the client said nothing"
+        heard = "; ".join(self.interruptions) or "the client said nothing"
         return (
             f"{name}: not caught up within {within_s:g} s: saw {reached}, the log holds "
             f"{fresh.offsets[-1]} ({heard})"
@@ -223,4 +236,5 @@ class LiveReader:
 
     def _heard(self, error: Any) -> None:
         after_s = time.monotonic() - self._begun_s
-        self.interruptions.append(f"after {after_s:.1f} s: {error.str()}")
+        first_s, _, count = self._heard_of.get(error.name(), (after_s, after_s, 0))
+        self._heard_of[error.name()] = first_s, after_s, count + 1
