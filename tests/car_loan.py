@@ -200,6 +200,11 @@ class Feed:
             stop.wait(0.02)
         self._flush()
 
+    @property
+    def ends(self) -> dict[int, int]:
+        """By partition, the offset behind the last event handed over."""
+        return dict(self._ends)
+
     def expected(self, prediction: Mapping[str, Any]) -> str | None:
         """What is wrong with a decoded prediction, or ``None``."""
         if not self._answers:

@@ -18,6 +18,8 @@ from tests.kafka_fixtures import (
 
 __all__ = ["kafka", "kafka3", "kafka_installed", "mock_kafka", "registry_installed", "registry_url"]
 
+pytest_plugins = ["tests.fault.plugin"]
+
 # Time says nothing about a law on a machine shared with others. In CI the same examples each run.
 hypothesis.settings.register_profile(
     "stream-app",

@@ -204,6 +204,17 @@ class Worker:
             if line.startswith((name + " ", name + "{"))
         )
 
+    def counts(self, name: str, label: str) -> dict[str, float]:
+        """A metric by the values of one of its labels; empty while it does not answer."""
+        found: dict[str, float] = {}
+        for line in self.get("/metrics")[1].splitlines():
+            series, _, value = line.rpartition(" ")
+            if series.startswith(name + "{"):
+                _, _, rest = series.partition(f'{label}="')
+                key = rest.partition('"')[0]
+                found[key] = found.get(key, 0.0) + float(value)
+        return found
+
     def kill(self) -> None:
         """SIGKILL."""
         self._process.kill()
