@@ -5,7 +5,6 @@ writer schemas (``avro/resolve.py``) and files. Every fault is one line that beg
 place, as it is written in ``contract.toml``, and ends with what to do.
 """
 
-import math
 import re
 from collections.abc import Iterable, Iterator
 
@@ -18,7 +17,12 @@ _DOTTED = re.compile(rf"{_NAME}(\.{_NAME})*")
 _FIELD = re.compile(_NAME)
 
 _FLOATS = frozenset({DType.FLOAT32, DType.FLOAT64})
-_FLOAT32_MAX = float(np.finfo(np.float32).max)
+_GREATEST = {
+    DType.FLOAT32: float(np.finfo(np.float32).max),
+    DType.FLOAT64: float(np.finfo(np.float64).max),
+}
+_GREATEST_WIDTH = 2**27
+"""Elements of a row; float32 takes half a gigabyte for so many."""
 _INTEGER_RANGE = {DType.INT64: (-(2**63), 2**63 - 1), DType.UINT8: (0, 255)}
 
 
@@ -70,6 +74,9 @@ def _input_faults(place: str, tensor: InputTensor) -> Iterator[str]:
         yield f"{place}.shape: {list(tensor.shape)} has a size below 1; give the shape of one row"
         return
     total = sum(feature.width for feature in tensor.features)
+    if max(total, tensor.width) > _GREATEST_WIDTH:
+        yield f"{place}.shape: over {_GREATEST_WIDTH} values in a row; give the shape of one row"
+        return
     if tensor.width != total:
         yield (
             f"{place}.shape: {list(tensor.shape)} holds {tensor.width} values a row, the features "
@@ -137,9 +144,9 @@ def _default_faults(
     elif isinstance(value, (bool, str)):
         yield f"{place}: {value!r} is not a number, as the input is ({dtype})"
     elif dtype in _FLOATS:
-        if not math.isfinite(value) or (dtype is DType.FLOAT32 and abs(value) > _FLOAT32_MAX):
+        if not abs(value) <= _GREATEST[dtype]:  # neither is NaN; and an int may be of any size
             yield f'{place}: {value!r} is not finite in {dtype}; for NaN use on_null = "nan"'
-    elif value != int(value) or not _INTEGER_RANGE[dtype][0] <= value <= _INTEGER_RANGE[dtype][1]:
+    elif value % 1 != 0 or not _INTEGER_RANGE[dtype][0] <= value <= _INTEGER_RANGE[dtype][1]:
         yield f"{place}: {value!r} is no whole number within {dtype}"
 
 

@@ -112,7 +112,8 @@ def _headers(
     topic = records.topic
     partition, offset = int(records.partition[row]), int(records.offset[row])
     timestamp_type = TimestampType(int(records.timestamp_type[row]))
-    text = message.encode()[:_MAX_MESSAGE_BYTES].decode(errors="ignore")
+    # A detail may quote a schema, and JSON can carry what UTF-8 cannot.
+    text = message.encode(errors="replace")[:_MAX_MESSAGE_BYTES].decode(errors="ignore")
     fields = {
         "__connect.errors.topic": topic,
         "__connect.errors.partition": partition,

@@ -58,9 +58,48 @@ def test_items_without_bytes_are_refused(kind: str, items: Any) -> None:
 
 
 def test_items_with_very_many_nulls_on_a_byte_are_refused() -> None:
-    assert _fault(_array(_record("R", "boolean", *["null"] * 17))) is Fault.SCHEMA_ZERO_WIDTH_ITEMS
-    assert _fault(_array(_record("R", "boolean", *["null"] * 16))) is Fault.NONE
+    assert _fault(_array(_record("R", "boolean", *["null"] * 4))) is Fault.SCHEMA_ZERO_WIDTH_ITEMS
+    assert _fault(_array(_record("R", "boolean", *["null"] * 3))) is Fault.NONE
     assert _fault(_array(["null", _record("R", *["int"] * 500)])) is Fault.NONE
+
+
+def _nested(levels: int) -> Any:
+    schema: Any = "boolean"
+    for level in range(levels):
+        schema = _record(f"N{level}", schema)
+    return schema
+
+
+def test_items_with_very_many_records_on_a_byte_are_refused() -> None:
+    assert _fault(_array(_nested(5))) is Fault.SCHEMA_ZERO_WIDTH_ITEMS
+    assert _fault(_array(_nested(4))) is Fault.NONE
+    assert _fault(_record("R", _nested(20))) is Fault.NONE
+
+
+@pytest.mark.parametrize("logical", [1_001, 10**9])
+def test_decimals_of_very_many_digits_are_refused(logical: int) -> None:
+    def decimal(precision: int) -> Any:
+        kind = {"type": "bytes", "logicalType": "decimal", "precision": precision}
+        return _record("R", ["null", kind])
+
+    assert _fault(decimal(logical)) is Fault.SCHEMA_LIMIT
+    assert _fault(decimal(1_000)) is Fault.NONE
+
+
+def test_defaults_that_take_very_long_to_check_are_refused() -> None:
+    """Each level has two records that misfit alike: twice the work of the level below."""
+    types: list[Any] = []
+    branches: Any = "int"
+    for level in range(40):
+        pair = [_record(f"{side}{level}", branches) for side in "AB"]
+        types += pair
+        branches = [f"A{level}", f"B{level}"]
+    default: Any = "no int"
+    for _ in range(40):
+        default = {"f0": default}
+    schema = _record("R", *types)
+    schema["fields"].append({"name": "last", "type": branches, "default": default})
+    assert _fault(schema) is Fault.SCHEMA_LIMIT
 
 
 @pytest.mark.parametrize("items", [["null"], ["null", "int"], "int", _array("int"), "string"])

@@ -43,6 +43,9 @@ log = structlog.get_logger()
 MAX_PROGRAMS: Final = 1_000
 MAX_LOADING_S: Final = 5.0
 """One call asks the store for new schemas no longer than this: the loop must turn."""
+MAX_HELD_BYTES: Final = 1 << 20
+"""Rows become columns after so many bytes of them: as Python objects they take up to 800 times as
+much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +185,7 @@ def _decode_rows(
     """Decode the rows of one program into ``columns``; how many could be."""
     rows: list[int] = []
     events: list[object] = []
+    decoded = held_bytes = 0
     for row, payload in payloads:
         try:
             program.walk.check(payload, 0)
@@ -194,6 +198,11 @@ def _decode_rows(
             columns.blame(row, Fault.DECODE_ERROR, f"{type(exc).__name__} from the Avro library")
         else:
             rows.append(row)
+            decoded += 1
+            held_bytes += len(payload)
+            if held_bytes >= MAX_HELD_BYTES:
+                columns.place(program.plan, rows, events)
+                rows, events, held_bytes = [], [], 0
     if rows:
         columns.place(program.plan, rows, events)
-    return len(rows)
+    return decoded

@@ -7,7 +7,7 @@ or a schema can tell. All faults of a file are reported at once, each with its p
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
@@ -60,7 +60,7 @@ def parse_contract(content: bytes, name: str) -> Contract:
     """
     try:
         table = tomllib.loads(content.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+    except (ValueError, RecursionError) as exc:  # also of numbers, and of tables, without end
         raise ConfigError(f"{name}: not valid TOML: {exc}") from exc
     try:
         contract = _File.model_validate(table).to_contract()
@@ -95,6 +95,10 @@ def _place(location: tuple[int | str, ...]) -> str:
     return ".".join(str(part) for part in location)
 
 
+Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+"""As TOML has it; Python reads any size, and then cannot show it."""
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -105,10 +109,10 @@ class _Feature(_Table):
     aliases: list[str] = []
     categories: list[str] | None = None
     on_null: OnNull = Field(OnNull.DEAD_LETTER, strict=False)
-    default: bool | int | float | str | None = None
+    default: bool | Int64 | float | str | None = None
     on_unseen: OnUnseen | None = Field(None, strict=False)
     on_non_finite: OnNonFinite = Field(OnNonFinite.DEAD_LETTER, strict=False)
-    shape: list[int] = []
+    shape: list[Int64] = []
     encoding: Encoding = Field(Encoding.VALUE, strict=False)
 
     @field_validator("on_unseen")
@@ -135,7 +139,7 @@ class _Feature(_Table):
 class _Input(_Table):
     name: str
     dtype: DType = Field(strict=False)
-    shape: list[int] | None = None
+    shape: list[Int64] | None = None
     features: list[_Feature]
 
     def to_tensor(self) -> InputTensor:
@@ -153,7 +157,7 @@ class _Input(_Table):
 class _Output(_Table):
     field: str
     output: str
-    column: int | None = None
+    column: Int64 | None = None
 
 
 class _Event(_Table):

@@ -5,19 +5,23 @@ or cost more than the bytes they come with. Refuses to know the contract.
 
 What lies behind each gate was measured on the reference decoder: a schema that refers to itself
 overflows the C stack with 5 KB of data; an array of items without bytes makes 5e7 objects out of
-7 bytes. Named types are written once and used often, so counts are of the *expanded* schema.
+7 bytes, one of 28 records within one another 4.4 KB out of each byte; ten to the precision of a
+decimal can take hours. Named types are written once and used often, so counts are of the
+*expanded* schema.
 """
 
 import json
 from dataclasses import dataclass
 from typing import Final
 
+from stream_app.core.avro.defaults import SchemaTooCostlyError
 from stream_app.core.avro.parser import SchemaError, parse
 from stream_app.core.avro.schema import (
     Array,
     Enum,
     Fixed,
     JsonValue,
+    Logical,
     Map,
     Primitive,
     PrimitiveType,
@@ -33,8 +37,10 @@ from stream_app.core.faults import Fault
 MAX_TEXT_BYTES: Final = 256 * 1024
 MAX_DEPTH: Final = 32
 MAX_FIELDS: Final = 5_000
-MAX_EMPTY_PARTS_PER_BYTE: Final = 16
-"""Of an array's or map's items; else a short value still becomes very many objects."""
+MAX_DECIMAL_DIGITS: Final = 1_000
+MAX_EMPTY_PARTS_PER_BYTE: Final = 4
+"""Of an array's or map's items: records, and leaves that take no bytes. More of them, and a value
+of a megabyte becomes more than a gigabyte of objects."""
 _MAX_JSON_DEPTH: Final = 4 * MAX_DEPTH
 """A level of schema takes up to four of JSON: record, fields, field, type."""
 _WIDTH: Final = {PrimitiveType.NULL: 0, PrimitiveType.FLOAT: 4, PrimitiveType.DOUBLE: 8}
@@ -50,7 +56,10 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class _Measures:
-    """Of a schema, expanded: least bytes, parts that take none at worst, fields and depth."""
+    """Of a schema, expanded: least bytes, parts that take none at worst, fields and depth.
+
+    A record is such a part too: an object that no byte of its own pays for.
+    """
 
     width: int
     empty_parts: int
@@ -76,6 +85,8 @@ def admit(text: str, references: tuple[str, ...] = ()) -> Schema | Rejection:
         schema = parse(documents[-1], documents[:-1])
     except RecursionError:
         return _limit(f"deeper than {MAX_DEPTH} levels")
+    except SchemaTooCostlyError as exc:
+        return _limit(f"too costly: {exc}")
     except SchemaError as exc:
         return Rejection(Fault.SCHEMA_INCOMPATIBLE, f"not a valid Avro schema: {exc}")
     return check(schema) or schema
@@ -128,13 +139,15 @@ class _Meter:
                 return _Measures(1 + min(part.width for part in below), most, fields, depth)
             case Record(name=name, fields=own):
                 width = sum(part.width for part in below)
-                empty = sum(part.empty_parts for part in below) + (width == 0)
+                empty = sum(part.empty_parts for part in below) + 1
                 measures = _Measures(width, empty, fields + len(own), depth)
                 self._of_records[name] = measures
                 return measures
-            case Primitive(type=primitive):
+            case Primitive(type=primitive, logical=logical):
+                _check_digits(logical)
                 width = _WIDTH.get(primitive, 1)
-            case Fixed(size=size):
+            case Fixed(size=size, logical=logical):
+                _check_digits(logical)
                 width = size
             case Enum():
                 width = 1
@@ -150,6 +163,11 @@ def _check_items(items: Schema, measures: _Measures) -> None:
                 f"without bytes on {measures.width} bytes",
             )
         )
+
+
+def _check_digits(logical: Logical | None) -> None:
+    if logical is not None and logical.precision > MAX_DECIMAL_DIGITS:
+        raise _RejectedError(_limit(f"one with a decimal of more than {MAX_DECIMAL_DIGITS} digits"))
 
 
 def _document(text: str) -> JsonValue:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from typing import Final
 
-from stream_app.core.avro.parser import default_fits
+from stream_app.core.avro.defaults import default_fits
 from stream_app.core.avro.schema import (
     Array,
     Enum,

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeGuard, TypeVar
 
+from stream_app.core.avro.defaults import Defaults
 from stream_app.core.avro.schema import (
     Array,
     Enum,
@@ -32,6 +33,23 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PRIMITIVES: Final[Mapping[str, PrimitiveType]] = {kind.value: kind for kind in PrimitiveType}
 
 
+_LOGICAL: Final[Mapping[str, frozenset[str]]] = {
+    "bytes": frozenset({"decimal", "big-decimal"}),
+    "fixed": frozenset({"decimal", "duration", "uuid"}),
+    "int": frozenset({"date", "time-millis"}),
+    "long": frozenset(
+        {"time-micros"}
+        | {
+            f"{kind}-{unit}"
+            for kind in ("timestamp", "local-timestamp")
+            for unit in ("millis", "micros", "nanos")
+        }
+    ),
+    "string": frozenset({"uuid"}),
+}
+"""What may be annotated with what; anything else means nothing, and may be any text."""
+
+
 class SchemaError(ValueError):
     """The JSON is no Avro schema; the message says where and why."""
 
@@ -45,6 +63,7 @@ def parse(document: JsonValue, references: Sequence[JsonValue] = ()) -> Schema:
 
     Raises:
         SchemaError: one of them is no Avro schema.
+        SchemaTooCostlyError: to find that out takes too long.
     """
     parser = _Parser()
     for reference in references:
@@ -56,6 +75,7 @@ class _Parser:
     def __init__(self) -> None:
         self._known: dict[str, Named] = {}
         self._open: set[str] = set()
+        self._defaults = Defaults()
 
     def schema(self, node: JsonValue, namespace: str) -> Schema:
         if isinstance(node, str):
@@ -132,7 +152,7 @@ class _Parser:
         schema = self.schema(_needed(node, "type"), namespace)
         if "default" not in node:
             return Field(name, schema)
-        if not default_fits(node["default"], schema):
+        if not self._defaults.fit(node["default"], schema):
             raise SchemaError(
                 f"the default of {_shown(record)}.{_shown(name)} is no {describe(schema)}"
             )
@@ -162,66 +182,14 @@ class _Parser:
         return schema
 
 
-def default_fits(value: JsonValue, schema: Schema) -> bool:
-    """Whether ``value``, as it stands in JSON, can be the default of a field of ``schema``."""
-    match schema:
-        case Primitive(type=name):
-            return _primitive_fits(value, name)
-        case Fixed(size=size):
-            return isinstance(value, str) and len(value) == size and _is_latin1(value)
-        case Enum(symbols=symbols):
-            return value in symbols
-        case Array(items=items):
-            return _is_list(value) and all(default_fits(item, items) for item in value)
-        case Map(values=values):
-            return isinstance(value, Mapping) and all(
-                default_fits(item, values) for item in value.values()
-            )
-        case Union(branches=branches):
-            # Avro 1.12 allows any branch; before, only the first.
-            return any(default_fits(value, branch) for branch in branches)
-        case Record(fields=fields):
-            return isinstance(value, Mapping) and all(
-                default_fits(value[field.name], field.schema)
-                if field.name in value
-                else field.has_default
-                for field in fields
-            )
-        case Reference():
-            return True
-
-
-def _primitive_fits(value: JsonValue, name: PrimitiveType) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    match name:
-        case PrimitiveType.NULL:
-            return value is None
-        case PrimitiveType.BOOLEAN:
-            return isinstance(value, bool)
-        case PrimitiveType.INT:
-            return isinstance(value, int) and is_number and -(2**31) <= value < 2**31
-        case PrimitiveType.LONG:
-            return isinstance(value, int) and is_number and -(2**63) <= value < 2**63
-        case PrimitiveType.FLOAT | PrimitiveType.DOUBLE:
-            return is_number or value in ("NaN", "Infinity", "-Infinity")
-        case PrimitiveType.BYTES:
-            return isinstance(value, str) and _is_latin1(value)
-        case PrimitiveType.STRING:
-            return isinstance(value, str)
-
-
 def _is_list(value: JsonValue) -> TypeGuard[Sequence[JsonValue]]:
     return isinstance(value, Sequence) and not isinstance(value, str)
-
-
-def _is_latin1(text: str) -> bool:
-    return all(ord(character) < 256 for character in text)
 
 
 def _logical(node: Mapping[str, JsonValue]) -> Logical | None:
     """The annotation, if it is one; Avro asks readers to ignore what they do not understand."""
     name, precision, scale = node.get("logicalType"), node.get("precision"), node.get("scale", 0)
-    if not isinstance(name, str):
+    if not isinstance(name, str) or name not in _LOGICAL.get(str(node.get("type")), ()):
         return None
     if name != "decimal":
         return Logical(name)
