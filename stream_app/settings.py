@@ -8,17 +8,19 @@ client is made, so that a rotated one is taken up.
 The table in docs/settings.md is made from this module by ``stream-app settings``.
 """
 
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
 
 from stream_app.errors import ConfigError
@@ -142,11 +144,38 @@ def load_settings(path: Path | None = None, overrides: Mapping[str, str] | None 
     Raises:
         ConfigError: every fault found, one a line, each naming its setting.
     """
+    _refuse_unknown_variables()
     try:
         # The two keywords are taken apart again in settings_customise_sources.
         return Settings(file=_read_file(path), overrides=_nest(overrides or {}))  # type: ignore[call-arg]  # sources, not fields
     except ValidationError as exc:
         raise ConfigError("\n".join(_explain(exc))) from exc
+    except SettingsError as exc:
+        # Its text names the section and the kind of source, and shows no value.
+        raise ConfigError(
+            f"{exc}; as a variable, a list or a table is JSON: "
+            f"""{ENV_PREFIX}REGISTRY__SUBJECTS='["loans-value"]'"""
+        ) from exc
+
+
+def _refuse_unknown_variables() -> None:
+    """Refuse a section that does not exist; the library passes over its variables."""
+    unknown = [
+        f"{name}: no such setting; `stream-app settings` lists them all"
+        for name in sorted(os.environ)
+        if name.upper().startswith(ENV_PREFIX) and "__" in name
+        if name[len(ENV_PREFIX) :].lower().partition("__")[0] not in _sections()
+    ]
+    if unknown:
+        raise ConfigError("\n".join(unknown))
+
+
+def _sections() -> frozenset[str]:
+    return frozenset(
+        name
+        for name, declared in Settings.model_fields.items()
+        if isinstance(declared.default, BaseModel)
+    )
 
 
 def _read_file(path: Path | None) -> dict[str, Any]:
@@ -158,7 +187,7 @@ def _read_file(path: Path | None) -> dict[str, Any]:
         raise ConfigError(
             f"--config {path}: cannot be read ({exc.strerror}); give the path of a TOML file"
         ) from exc
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+    except (ValueError, RecursionError) as exc:  # also of numbers, and of tables, without end
         raise ConfigError(f"--config {path}: not valid TOML: {exc}") from exc
 
 
@@ -169,6 +198,10 @@ def _nest(overrides: Mapping[str, str]) -> dict[str, Any]:
         target = nested
         for section in sections:
             target = target.setdefault(section, {})
+            if not isinstance(target, dict):
+                raise ConfigError(f"{dotted}: {section} is given a value of its own too; remove it")
+        if isinstance(target.get(name), dict):
+            raise ConfigError(f"{dotted}: a section, whose settings are given too; remove it")
         target[name] = value
     return nested
 
