@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 KAFKA ?= mock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lock clean
+.PHONY: help setup demo test test-faults soak check format lock clean
 
 help: ## Show this help.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -51,6 +51,11 @@ check: $(VENV)/.dev.stamp ## Static gates: format, lint, types.
 
 test: check ## Everything: static gates, then all tests, with a real Apache Kafka.
 	$(BIN)/python -m pytest $(TEST_ARGS)
+
+# Two at a time, since they wait more than they work; then alone, what measures times.
+test-faults: $(VENV)/.dev.stamp ## Every fault this machine can do, five seeds each (about an hour).
+	$(BIN)/python -m pytest -m "fault and not alone" --faults=all -n 2 --fault-report=build/faults.json $(FAULT_ARGS)
+	$(BIN)/python -m pytest -m "fault and alone" --faults=all --seeds=1 --fault-report=build/recovery.json $(FAULT_ARGS)
 
 format: $(VENV)/.dev.stamp ## Format and fix what can be fixed.
 	$(BIN)/ruff format .

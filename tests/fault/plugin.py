@@ -18,6 +18,9 @@ from tests.fault.summary import Summary, write_table
 
 PROTOCOLS = ("classic", "consumer")
 SEEDS = 5
+WHOLE = "fault and not alone"
+"""What ``make test-faults`` selects first; then what must run alone."""
+
 _PROPERTY = "fault_run"
 
 
@@ -38,7 +41,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The marker."""
+    """The markers."""
+    config.addinivalue_line("markers", "alone: measures times, so that nothing may run beside it")
     config.addinivalue_line(
         "markers",
         "fault(name, quick=False, protocols='alternate'): a run under a fault of the catalogue; "
@@ -105,8 +109,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def _is_whole(config: pytest.Config) -> bool:
     """Whether everything was asked for: then nothing may be missing."""
     chosen = config.getoption("--seed") or config.option.keyword or config.option.collectonly
-    paths = [Path(arg).name for arg in config.args]
-    return config.getoption("--faults") == "all" and not chosen and paths == ["fault"]
+    everywhere = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    wanted = config.option.markexpr == WHOLE and config.getoption("--faults") == "all"
+    return wanted and everywhere and not chosen
 
 
 def pytest_terminal_summary(

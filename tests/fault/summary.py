@@ -108,6 +108,16 @@ class Summary:
         names = sorted(by_fault, key=lambda n: (order.index(n) if n in BY_NAME else 99, n))
         return [Line.of(name, by_fault[name], self.failed) for name in names]
 
+    def recoveries(self) -> list[tuple[str, list[float]]]:
+        """Seconds to recover of the runs that measure just that, by what was done."""
+        found: dict[str, list[float]] = {}
+        for run in self.runs:
+            for fired in run["fired"] if run["fault"] == "recovery" else ():
+                if fired["recovery_s"] is not None:
+                    what = f"{run['protocol']}: {fired['what']}"
+                    found.setdefault(what, []).append(fired["recovery_s"])
+        return sorted(found.items())
+
     def missing(self, seeds: int) -> list[str]:
         """Faults that this machine should have run with so many seeds, and did not."""
         seen = {line.fault: len(line.seeds) for line in self.lines()}
@@ -130,6 +140,7 @@ class Summary:
                 for f in CATALOGUE
                 if f.not_run
             ],
+            "recoveries": dict(self.recoveries()),
             "runs": list(self.runs),
         }
 
@@ -140,6 +151,11 @@ def write_table(summary: Summary, write_line: Callable[[str], None]) -> None:
     write_line(_row(name for name, _ in _COLUMNS))
     for line in summary.lines():
         write_line(_row(line.cells()))
+    for what, seconds in summary.recoveries():
+        write_line(
+            f"recovery, {what}: {len(seconds)} kills, p50 {median(seconds):.1f} s, "
+            f"max {max(seconds):.1f} s"
+        )
     for fault in CATALOGUE:
         if fault.not_run:
             part = "in part not run" if fault.partly else "not run"
