@@ -7,9 +7,10 @@ and the way out.
 from typing import TYPE_CHECKING
 
 from stream_app.errors import ConfigError
+from stream_app.settings_security import security_faults
 
 if TYPE_CHECKING:
-    from stream_app.settings import KafkaSettings, Settings
+    from stream_app.settings import Settings
 
 MAX_TRANSACTION_TIMEOUT_S = 900.0
 """The broker's default ``transaction.max.timeout.ms``."""
@@ -44,7 +45,7 @@ def contradictions(settings: "Settings") -> list[str]:
             f"batch.transaction_time_s ({batch.transaction_time_s:g}) must be at most half of "
             f"kafka.transaction_timeout_s ({kafka.transaction_timeout_s:g})"
         )
-    faults += _security_faults(kafka)
+    faults += security_faults(kafka)
     if kafka.group_instance_id and kafka.group_protocol == "consumer":
         faults.append(
             "kafka.group_instance_id cannot go with kafka.group_protocol = consumer: a killed "
@@ -57,6 +58,8 @@ def contradictions(settings: "Settings") -> list[str]:
         ("kafka.ssl_certificate_file", kafka.ssl_certificate_file),
         ("kafka.ssl_key_file", kafka.ssl_key_file),
         ("kafka.sasl_password_file", kafka.sasl_password_file),
+        ("kafka.oauth_client_secret_file", kafka.oauth_client_secret_file),
+        ("kafka.oauth_ca_file", kafka.oauth_ca_file),
         ("registry.password_file", settings.registry.password_file),
         ("registry.ssl_ca_file", settings.registry.ssl_ca_file),
     ):
@@ -111,30 +114,3 @@ def _topic_collisions(settings: "Settings") -> list[str]:
         for second in names[position + 1 :]
         if topics[first] == topics[second]
     ]
-
-
-def _security_faults(kafka: "KafkaSettings") -> list[str]:
-    faults = []
-    sasl = kafka.security_protocol.startswith("SASL_")
-    if sasl and not kafka.sasl_mechanism:
-        faults.append(f"kafka.security_protocol = {kafka.security_protocol} needs sasl_mechanism")
-    if kafka.sasl_mechanism and not sasl:
-        faults.append(
-            f"kafka.sasl_mechanism = {kafka.sasl_mechanism} needs kafka.security_protocol = "
-            f"SASL_SSL, not {kafka.security_protocol}"
-        )
-    if kafka.sasl_mechanism == "PLAIN" and kafka.security_protocol == "SASL_PLAINTEXT":
-        faults.append(
-            "kafka.sasl_mechanism = PLAIN sends the password readable over SASL_PLAINTEXT; "
-            "use kafka.security_protocol = SASL_SSL, or a SCRAM mechanism"
-        )
-    if kafka.sasl_mechanism in {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"} and not (
-        kafka.sasl_username and (kafka.sasl_password or kafka.sasl_password_file)
-    ):
-        faults.append(
-            f"kafka.sasl_mechanism = {kafka.sasl_mechanism} needs kafka.sasl_username and "
-            "kafka.sasl_password_file (or kafka.sasl_password)"
-        )
-    if bool(kafka.ssl_certificate_file) != bool(kafka.ssl_key_file):
-        faults.append("kafka.ssl_certificate_file and kafka.ssl_key_file are needed together")
-    return faults

@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, le=86_400)]
+"""Seconds: more than a day is a mistake, and in milliseconds more than the Kafka client takes."""
 PositiveInt = Annotated[int, Field(gt=0)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -79,6 +80,21 @@ class KafkaSettings(_Section):
     sasl_username: str = Field("", description="User name for PLAIN and SCRAM.")
     sasl_password: SecretStr | None = Field(None, description="Password for PLAIN and SCRAM.")
     sasl_password_file: Path | None = Field(None, description="File that holds the password.")
+    oauth_token_url: str = Field(
+        "", description="OAUTHBEARER: where tokens are asked for (client credentials grant)."
+    )
+    oauth_client_id: str = Field("", description="OAUTHBEARER: who asks.")
+    oauth_client_secret: SecretStr | None = Field(None, description="OAUTHBEARER: its secret.")
+    oauth_client_secret_file: Path | None = Field(None, description="File that holds the secret.")
+    oauth_scope: str = Field("", description="OAUTHBEARER: what is asked for; may be empty.")
+    oauth_ca_file: Path | None = Field(
+        None, description="PEM file of the authority to trust at the token's address."
+    )
+    credentials_check_s: Positive = Field(
+        10.0,
+        description="How often the files named in this section are looked at; when one has "
+        "changed, the clients are made anew between two transactions.",
+    )
     topic_refresh_s: Positive = Field(
         30.0, description="How soon new partitions of the input topic are noticed."
     )
@@ -121,7 +137,9 @@ class OutputSettings(_Section):
     compression: Literal["none", "lz4", "zstd", "snappy", "gzip"] = Field(
         "lz4", description="Compression of all outputs."
     )
-    linger_ms: float = Field(5.0, ge=0, description="How long to gather records for a batch.")
+    linger_ms: float = Field(
+        5.0, ge=0, le=900_000, description="How long to gather records for a batch."
+    )
     max_record_bytes: int = Field(
         1_000_000,
         ge=16_384,
@@ -162,7 +180,7 @@ class ModelSettings(_Section):
     allow_cpu_fallback: bool = Field(
         False, description="Score on the CPU when the execution provider is not there."
     )
-    intra_op_threads: PositiveInt = Field(1, description="ONNX Runtime threads a worker.")
+    intra_op_threads: PositiveInt = Field(1, le=1_024, description="ONNX Runtime threads a worker.")
     gpu_memory_limit_bytes: int = Field(
         0, ge=0, description="ONNX Runtime's arena on a GPU; 0: no limit."
     )
@@ -171,7 +189,7 @@ class ModelSettings(_Section):
 class BatchSettings(_Section):
     """How records are grouped."""
 
-    max_records: PositiveInt = Field(512, description="Greatest micro-batch.")
+    max_records: PositiveInt = Field(512, le=1_000_000, description="Greatest micro-batch.")
     transaction_time_s: Positive = Field(0.1, description="A transaction is open at most so long.")
     transaction_records: PositiveInt = Field(20_000, description="Records in a transaction.")
 
@@ -233,6 +251,11 @@ class WorkerSettings(_Section):
     )
     call_limit_s: Positive = Field(
         60.0, description="A call that ignores its time-out for this long ends the process (75)."
+    )
+    denied_patience_s: Positive = Field(
+        60.0,
+        description="A right that was taken away may come back for this long before the process "
+        "ends.",
     )
 
 

@@ -16,8 +16,11 @@ ROOT = Path(__file__).parents[2] / PACKAGE
 
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"core", "errors", "resources", "verify"}),
-    frozenset({"ports", "settings", "settings_rules", "settings_sections", "failpoints", "health"}),
-    frozenset({"scorer", "scoring", "loop", "committer", "recovery", "unit"}),
+    frozenset(
+        {"ports", "settings", "settings_rules", "settings_sections", "failpoints", "health"}
+        | {"settings_security"}
+    ),
+    frozenset({"scorer", "scoring", "loop", "committer", "recovery", "unit", "credentials"}),
     frozenset({"adapters"}),
     frozenset({"wiring", "preflight"}),
     frozenset({"demo", "cli", "__main__"}),

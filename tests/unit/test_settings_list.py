@@ -78,7 +78,7 @@ HIDING_PLACES = f"""
 [kafka]
 sasl_password = "{SECRET}"
 ssl_key_password = "{SECRET}"
-properties = {{ "sasl.oauthbearer.client.secret" = "{SECRET}" }}
+properties = {{ "ssl.keystore.password" = "{SECRET}" }}
 [registry]
 url = "http://user:{SECRET}@registry:8081/api"
 password = "{SECRET}"

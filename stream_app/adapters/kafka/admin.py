@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient
 
 from stream_app.adapters.kafka.config import Properties, common_properties
 from stream_app.adapters.kafka.errors import explain
+from stream_app.adapters.kafka.tls_probe import certificate_fault, tls_fault
 from stream_app.errors import ConfigError, StreamAppError, UnavailableError
 from stream_app.settings import KafkaSettings
 
@@ -37,6 +38,9 @@ _OURS_TO_MEND = {
     KafkaError.INVALID_PARTITIONS,
     KafkaError.POLICY_VIOLATION,
 }
+_QUICK_ANSWER_S = 1.0
+"""A broker that refuses us does so at once, but the client goes on trying until time is up."""
+
 _ADMIN_GRACE_S = 2.0
 """Beyond the request's own time-out, so that its answer, not ours, says what happened."""
 
@@ -72,10 +76,20 @@ class KafkaAdmin:
             ConfigError: one answers, and refuses us.
         """
         try:
-            topics = self.client.list_topics(timeout=self.timeout_s).topics
+            topics = self._list_topics()
         except KafkaException as exc:
             raise self.translate("reading the list of topics", exc) from exc
         return {name: len(topic.partitions) for name, topic in topics.items()}
+
+    def _list_topics(self) -> Any:
+        try:
+            return self.client.list_topics(timeout=min(_QUICK_ANSWER_S, self.timeout_s)).topics
+        except KafkaException:
+            self.client.poll(0)
+            cause = self._errors.first_cause
+            if cause is not None and cause.code() in _OURS_TO_MEND:
+                raise
+        return self.client.list_topics(timeout=self.timeout_s).topics
 
     def has_controller(self) -> bool:
         """Whether a broker is named that answers questions about configurations and rights.
@@ -147,7 +161,9 @@ def new_client(
     try:
         return make(merged)
     except KafkaException as exc:
-        raise ConfigError(explain("the Kafka client refuses its settings", exc.args[0])) from exc
+        fault = certificate_fault(kafka)
+        reason = fault or explain("the Kafka client refuses its settings", exc.args[0])
+        raise ConfigError(reason) from exc
 
 
 def translate(
@@ -159,6 +175,11 @@ def translate(
         kind = ConfigError if error.code() in _OURS_TO_MEND else UnavailableError
         return kind(explain(what, error))
     cause = errors.first_cause
+    if cause is None or cause.code() != KafkaError._AUTHENTICATION:
+        # The client has one word for several faults of TLS, and none for some.
+        fault = tls_fault(kafka)
+        if fault is not None:
+            return ConfigError(f"{what}: {fault}")
     if cause is not None and cause.code() in _OURS_TO_MEND:
         return ConfigError(explain(f"{what}: the broker refuses us", cause))
     reason = f" ({cause.str()})" if cause is not None else ""

@@ -6,9 +6,11 @@ Decides which properties the guarantees rest on and refuses to have them replace
 
 import logging
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from confluent_kafka import libversion
+from pydantic import SecretStr
 
 from stream_app.errors import ConfigError
 from stream_app.settings import Delivery, KafkaSettings, Settings
@@ -144,11 +146,6 @@ def _merge(
             f"kafka.properties sets {', '.join(refused)}, which the guarantees rest on or which "
             "have settings of their own; remove them there"
         )
-    if given.get("enable.ssl.certificate.verification", "true").lower() == "false":
-        raise ConfigError(
-            "kafka.properties switches off enable.ssl.certificate.verification, so anybody could "
-            "pose as the broker; remove it and set kafka.ssl_ca_file"
-        )
     return {**common, **defaults, **given, **guaranteed}
 
 
@@ -167,21 +164,46 @@ def _security(kafka: KafkaSettings) -> Properties:
         properties["sasl.mechanism"] = kafka.sasl_mechanism
     if kafka.sasl_username:
         properties["sasl.username"] = kafka.sasl_username
-    password = _sasl_password(kafka)
+    password = _secret(kafka.sasl_password, kafka.sasl_password_file, "kafka.sasl_password_file")
     if password:
         properties["sasl.password"] = password
+    return properties | _oauth(kafka)
+
+
+def _oauth(kafka: KafkaSettings) -> Properties:
+    """Tokens are fetched and renewed by the library itself."""
+    if kafka.sasl_mechanism != "OAUTHBEARER":
+        return {}
+    properties: Properties = {
+        "sasl.oauthbearer.method": "oidc",
+        "sasl.oauthbearer.token.endpoint.url": kafka.oauth_token_url,
+        "sasl.oauthbearer.client.id": kafka.oauth_client_id,
+        "sasl.oauthbearer.client.secret": _secret(
+            kafka.oauth_client_secret,
+            kafka.oauth_client_secret_file,
+            "kafka.oauth_client_secret_file",
+        ),
+    }
+    if kafka.oauth_scope:
+        properties["sasl.oauthbearer.scope"] = kafka.oauth_scope
+    if kafka.oauth_ca_file is not None:
+        properties["https.ca.location"] = str(kafka.oauth_ca_file)
     return properties
 
 
-def _sasl_password(kafka: KafkaSettings) -> str:
-    if kafka.sasl_password_file is None:
-        return kafka.sasl_password.get_secret_value() if kafka.sasl_password else ""
+def _secret(given: SecretStr | None, path: Path | None, name: str) -> str:
+    """The value of a secret; a file wins, and is read each time."""
+    if path is None:
+        return given.get_secret_value() if given else ""
     try:
-        return kafka.sasl_password_file.read_text(encoding="utf-8").rstrip("\r\n")
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
     except OSError as exc:
         raise ConfigError(
-            f"kafka.sasl_password_file {kafka.sasl_password_file}: cannot be read ({exc.strerror})"
+            f"{name} {path}: cannot be read ({exc.strerror}); correct the path or its permissions"
         ) from exc
+    except UnicodeDecodeError:
+        # Not `from exc`: it quotes the bytes.
+        raise ConfigError(f"{name} {path}: is not UTF-8 text; write it anew") from None
 
 
 def _ms(seconds: float) -> int:
