@@ -9,8 +9,8 @@ from fastavro.schema import to_parsing_canonical_form
 from hypothesis import given
 
 from stream_app.core.avro.canonical import canonical_form, fingerprint
-from stream_app.core.avro.document import document
 from stream_app.core.avro.defaults import default_fits
+from stream_app.core.avro.document import document
 from stream_app.core.avro.parser import SchemaError, parse
 from stream_app.core.avro.schema import Field, Logical, Primitive, PrimitiveType, Record, Reference
 from tests.avro_kit import schemas_with_values
