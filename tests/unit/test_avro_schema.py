@@ -116,6 +116,8 @@ def test_logical_types_are_remembered_and_bad_ones_ignored() -> None:
     assert logical(logicalType="decimal", precision=2, scale=5) is None
     assert logical(logicalType="decimal", precision="5") is None
     assert logical(logicalType=7) is None
+    assert logical(logicalType="uuid") is None, "bytes are no uuid"
+    assert logical(logicalType="\ud800") is None
     assert logical() is None
 
 

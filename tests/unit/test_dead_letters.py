@@ -22,6 +22,7 @@ def bury(
     *,
     limit: int = 1_000_000,
     fault: Fault = Fault.DECODE_ERROR,
+    detail: str = "field x is truncated",
 ) -> OutputBatch:
     records = RecordBatch(
         topic="events",
@@ -42,7 +43,7 @@ def bury(
         schema_names=["42"],
         fault=np.array([0, fault], dtype=np.uint16),
     )
-    return dead_letters(origin(limit), records, events, events.fault, {1: "field x is truncated"})
+    return dead_letters(origin(limit), records, events, events.fault, {1: detail})
 
 
 def fields(letters: OutputBatch) -> dict[str, str]:
@@ -116,6 +117,11 @@ def test_a_dead_letter_always_fits_and_says_what_was_cut(
         assert found["err.key_sha256"] == hashlib.sha256(key).hexdigest()
 
 
+def test_a_reason_that_is_no_text_does_not_keep_a_record_from_dying() -> None:
+    found = fields(bury(b"k", b"v", [], detail="logical type \ud800"))
+    assert found["err.message"] == "logical type ?"
+
+
 def test_messages_are_bounded() -> None:
-    records = bury(b"k", b"v", [])
+    records = bury(b"k", b"v", [], detail="long " * 1_000)
     assert all(len(value or b"") <= 1024 for _, value in records.headers[0])

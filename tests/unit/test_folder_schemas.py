@@ -109,6 +109,30 @@ def test_a_file_that_is_no_schema_stops_the_start(tmp_path: Path, text: str) -> 
         FolderSchemaStore(tmp_path, HandClock())
 
 
+@pytest.mark.parametrize("kind", ["pipe", "folder", "broken link"])
+def test_what_is_no_file_stops_the_start_and_nothing_waits_for_it(
+    tmp_path: Path, kind: str
+) -> None:
+    path = tmp_path / "bad.avsc"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("nowhere")
+    with pytest.raises(ConfigError, match=r"bad\.avsc: "):
+        FolderSchemaStore(tmp_path, HandClock())
+
+
+def test_a_broken_link_does_not_hide_the_schemas_beside_it(tmp_path: Path) -> None:
+    clock = HandClock()
+    store = FolderSchemaStore(tmp_path, clock)
+    (tmp_path / "bad.avsc").symlink_to("nowhere")
+    _publish(tmp_path, "one", ONE)
+    clock.time_s += ASK_EVERY_S
+    assert store.get(_key(ONE)) == WriterSchema(ONE)
+
+
 def test_a_file_that_is_no_schema_does_not_stop_a_running_worker(tmp_path: Path) -> None:
     clock = HandClock()
     store = FolderSchemaStore(tmp_path, clock)

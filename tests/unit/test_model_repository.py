@@ -1,7 +1,9 @@
 """Laws of the model repository: what is handed on is, to the bit, what was packed."""
 
+import io
 import json
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -229,6 +231,17 @@ def test_golden_vectors_that_are_none_are_refused() -> None:
     ):
         with pytest.raises(ConfigError, match=r"^golden\.npz: .*pack the version again"):
             parse_golden(content, "golden.npz")
+
+
+def test_golden_vectors_that_unpack_to_gigabytes_are_refused_unread() -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as packed:
+        with packed.open("input:x.npy", "w") as file:
+            for _ in range(1025):
+                file.write(bytes(1 << 20))
+    assert len(content.getvalue()) < 2 << 20
+    with pytest.raises(ConfigError, match=r"^golden\.npz: .* bytes unpacked, at most"):
+        parse_golden(content.getvalue(), "golden.npz")
 
 
 def test_difference_knows_what_is_not_finite() -> None:

@@ -10,15 +10,21 @@ from stream_app.adapters.avro.fastavro_decoder import FastavroDecoder
 from stream_app.adapters.avro.fastavro_encoder import FastavroEncoder
 from stream_app.adapters.avro.registry import Registry
 from stream_app.adapters.avro.registry_subjects import lookup_registered_id, value_subject
-from stream_app.adapters.avro.schema_stores import FolderSchemaStore, RegistrySchemaStore
+from stream_app.adapters.avro.schema_stores import (
+    FolderSchemaStore,
+    RegistrySchemaStore,
+    read_schema_text,
+)
 from stream_app.adapters.process.prometheus_telemetry import NullTelemetry
 from stream_app.core.avro.canonical import fingerprint
 from stream_app.core.avro.framing import confluent_prefix, single_object_prefix
 from stream_app.core.avro.gates import Rejection, admit
+from stream_app.core.avro.parser import SchemaError
 from stream_app.core.avro.prediction import check_prediction_schema
 from stream_app.core.avro.schema import Schema
 from stream_app.core.avro.store import SchemaStore
 from stream_app.core.contract import Contract
+from stream_app.core.faults import Fault
 from stream_app.errors import ConfigError
 from stream_app.ports import Clock, Decoder, Encoder, Model, Telemetry
 from stream_app.resources import schema_path
@@ -118,13 +124,20 @@ def writer_schemas(settings: Settings) -> Iterator[tuple[str, Schema | Rejection
     """
     if settings.input.framing is Framing.SINGLE_OBJECT:
         for path in sorted(_schema_dir(settings).glob("*.avsc")):
-            yield path.name, admit(path.read_text(encoding="utf-8"))
+            yield path.name, _admit_file(path)
         return
     registry = Registry(settings.registry, NullTelemetry())
     for subject in settings.registry.subjects or [value_subject(settings.input.topic)]:
         found = registry.latest(subject)
         if found is not None:
             yield f"subject {subject}", admit(found.text, found.references)
+
+
+def _admit_file(path: Path) -> Schema | Rejection:
+    try:
+        return admit(read_schema_text(path))
+    except SchemaError as exc:
+        return Rejection(Fault.SCHEMA_INCOMPATIBLE, str(exc))
 
 
 def _prefix(settings: Settings, text: str) -> bytes:

@@ -105,14 +105,14 @@ class FolderSchemaStore:
         if not self._folder.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         for path in sorted(self._folder.glob("*.avsc")):
-            status = path.stat()
-            stamp = status.st_mtime_ns, status.st_size
-            if self._read.get(path) == stamp:
-                continue
-            self._read[path] = stamp
             try:
-                key, schema = _load(path, status.st_size)
-            except SchemaError as exc:
+                status = path.stat()
+                stamp = status.st_mtime_ns, status.st_size
+                if self._read.get(path) == stamp:
+                    continue
+                self._read[path] = stamp
+                key, schema = _load(path)
+            except (SchemaError, OSError) as exc:
                 bad.append(f"{path.name}: {exc}")
             else:
                 self._schemas[key] = schema
@@ -212,11 +212,30 @@ def _trim(entries: "OrderedDict[SchemaKey, T]", most: int) -> bool:
     return True
 
 
-def _load(path: Path, size_bytes: int) -> tuple[bytes, WriterSchema]:
-    if size_bytes > MAX_TEXT_BYTES:
-        raise SchemaError(f"{size_bytes} bytes, at most {MAX_TEXT_BYTES} are allowed")
+def read_schema_text(path: Path) -> str:
+    """The text of a schema's file.
+
+    Raises:
+        SchemaError: it is none, or longer than a schema may be.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        # To open a pipe would block until somebody writes to it.
+        if not path.is_file():
+            raise SchemaError("no regular file")
+        with path.open("rb") as file:
+            content = file.read(MAX_TEXT_BYTES + 1)
+        if len(content) > MAX_TEXT_BYTES:
+            raise SchemaError(f"more than the {MAX_TEXT_BYTES} bytes that are allowed")
+        return content.decode("utf-8")
+    except (UnicodeDecodeError, OSError) as exc:
+        raise SchemaError(f"{type(exc).__name__}: {exc}") from exc
+
+
+def _load(path: Path) -> tuple[bytes, WriterSchema]:
+    text = read_schema_text(path)
+    try:
         return fingerprint(parse(json.loads(text))), WriterSchema(text)
-    except (ValueError, RecursionError, OSError) as exc:
+    except SchemaError:
+        raise
+    except (ValueError, RecursionError) as exc:
         raise SchemaError(f"{type(exc).__name__}: {exc}") from exc

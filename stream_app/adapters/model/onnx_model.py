@@ -184,10 +184,10 @@ def _compare_golden(session: Session, files: ModelFiles, path: str) -> None:
 
 def _warm_up(session: Session, golden: Golden, rows: int, path: str) -> float:
     """Run ``rows`` rows a few times; the least time of a run, in seconds."""
-    tensors = golden.tiled(rows)
     began = time.perf_counter()
     times: list[float] = []
     try:
+        tensors = golden.tiled(rows)
         session.run(tensors)  # The first one allocates.
         while len(times) < _WARM_UP_RUNS:
             start = time.perf_counter()
@@ -198,7 +198,7 @@ def _warm_up(session: Session, golden: Golden, rows: int, path: str) -> float:
                 break
     except FatalError:
         raise
-    except StreamAppError as exc:
+    except (StreamAppError, MemoryError) as exc:
         raise ConfigError(
             f"{path}: the warm-up with {rows} rows failed: {exc}; lower batch.max_records, or "
             "export a model that takes that many rows at once"
