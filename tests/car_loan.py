@@ -160,11 +160,19 @@ class Feed:
         job: Whose input.
         share_broken: This share of them is broken, each way as often as the others.
         seed: Of the choice.
+        broken: The ways, as :data:`BROKEN`; each is given its event and makes the value.
+        write: Makes the value of a good event.
+        partitions: Events go to these, by chance.
     """
 
     job: Job
     share_broken: float = 0.01
     seed: int = 1
+    broken: Mapping[str, tuple[str, Callable[[Event], bytes | None]]] = field(
+        default_factory=lambda: BROKEN
+    )
+    write: Callable[[Event], bytes] = encoded
+    partitions: int = PARTITIONS
     codes: Counter[str] = field(default_factory=Counter)
     sent: int = 0
     _good: dict[tuple[int, int], Event] = field(default_factory=dict)
@@ -218,18 +226,18 @@ class Feed:
     def _send_one(self) -> None:
         number, self.sent = self.sent, self.sent + 1
         made = event(number)
-        partition = self._chance.randrange(PARTITIONS)
+        partition = self._chance.randrange(self.partitions)
         position = partition, self._ends[partition]
         self._ends[partition] += 1
         value: bytes | None
         if self._chance.random() < self.share_broken:
-            code, broken = list(BROKEN.values())[self._turn % len(BROKEN)]
+            code, broken = list(self.broken.values())[self._turn % len(self.broken)]
             self._turn += 1
             self.codes[code] += 1
             value = broken(made)
         else:
             self._good[position] = made
-            value = encoded(made)
+            value = self.write(made)
         topic, key = self.job.overrides["input.topic"], b"key-%d" % number
         timestamp_ms = int(made["timestamp"].timestamp() * 1000)
         while True:

@@ -282,17 +282,24 @@ class Workers:
     ) -> None:
         self._stack.close()
 
-    def start(self, *arguments: str, failpoint: str = "", **environment: str) -> Worker:
+    def start(
+        self,
+        *arguments: str,
+        failpoint: str = "",
+        module: str = "stream_app",
+        **environment: str,
+    ) -> Worker:
         """One more worker.
 
         Args:
             arguments: After ``stream-app score``.
+            module: Run in the place of ours; one that breaks something, then runs ours.
             failpoint: As ``STREAM_APP_FAILPOINT`` has it.
             environment: Further variables.
         """
         extra = {**environment, **({"STREAM_APP_FAILPOINT": failpoint} if failpoint else {})}
         process = ServerProcess(
-            [sys.executable, "-m", "stream_app", "score", *arguments],
+            [sys.executable, "-m", module, "score", *arguments],
             log_path=self.job.folder / f"worker-{len(self.started)}.log",
             environment=self.job.environment(extra),
         )

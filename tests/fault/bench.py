@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from stream_app.adapters.verifier.kafka import VerifyKafka
@@ -87,6 +88,7 @@ class Bench:
         backlog: int = 0,
         share_broken: float = 0.01,
         bootstrap: str | None = None,
+        feed: Callable[..., Feed] = Feed,
         **overrides: str,
     ) -> Iterator["Run"]:
         """A job on topics of its own, under load; judged when the block ends without an error.
@@ -97,6 +99,7 @@ class Bench:
             backlog: Events that are there before anybody reads.
             share_broken: Of the events.
             bootstrap: The workers' door, if it is not the plain one.
+            feed: Makes the events, given the job, ``share_broken`` and ``seed``.
             overrides: Settings, with ``__`` for the dot.
         """
         folder = self.folder / f"run-{len(self.records)}"
@@ -105,7 +108,8 @@ class Bench:
         record = RunRecord(self.fault, self.test, self.seed, self.protocol)
         self.records.append(record)
         begun_s = time.monotonic()
-        run = Run(job, kafka.bootstrap_servers, bootstrap, record, share_broken, self.seed)
+        made = partial(feed, share_broken=share_broken, seed=self.seed)
+        run = Run(job, kafka.bootstrap_servers, bootstrap, record, made)
         try:
             with (
                 run.workers,
@@ -128,15 +132,14 @@ class Run:
         plain: str,
         bootstrap: str | None,
         record: RunRecord,
-        share_broken: float,
-        seed: int,
+        feed: Callable[[Job], Feed],
     ) -> None:
         self.plain = Job({**job.overrides, "kafka.bootstrap_servers": plain}, job.folder)
         self.job = replace(
             self.plain, overrides={**job.overrides, "kafka.bootstrap_servers": bootstrap or plain}
         )
         self.record = record
-        self.feed = Feed(self.plain, share_broken=share_broken, seed=seed)
+        self.feed = feed(self.plain)
         self.workers = Workers(self.job)
         self.progress = Progress(plain, job.overrides["kafka.group"], job.overrides["input.topic"])
         self.allowed_exits = {0, -signal.SIGKILL}
@@ -148,9 +151,15 @@ class Run:
 
     # -- what a test does ---------------------------------------------------------------------
 
-    def start(self, *arguments: str, failpoint: str = "", **environment: str) -> Worker:
+    def start(
+        self,
+        *arguments: str,
+        failpoint: str = "",
+        module: str = "stream_app",
+        **environment: str,
+    ) -> Worker:
         """One more worker; see :meth:`tests.worker.Workers.start`."""
-        return self.workers.start(*arguments, failpoint=failpoint, **environment)
+        return self.workers.start(*arguments, failpoint=failpoint, module=module, **environment)
 
     def alive(self) -> list[Worker]:
         """Workers that have not ended; frozen ones are among them."""
