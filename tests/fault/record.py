@@ -39,6 +39,7 @@ class RunRecord:
         report: The verifier's.
         live: Differences that the reader beside the run found.
         duration_s: Of the whole run.
+        control: How the worker, or its judge, was broken on purpose; the verdict must not be good.
     """
 
     fault: str
@@ -52,6 +53,7 @@ class RunRecord:
     report: dict[str, object] = field(default_factory=dict)
     live: list[str] = field(default_factory=list)
     duration_s: float = 0.0
+    control: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
