@@ -1,0 +1,49 @@
+"""Rights on a real broker with an authorizer: the least a worker needs, and each one missing."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.car_loan import Feed, assert_exactly_once
+from tests.security.doors import Doors
+from tests.security.rights import RIGHTS, grant, plain, revoke, told, words
+from tests.worker import Workers, until
+
+
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_a_worker_needs_these_rights_and_no_others(
+    doors: Doors, tmp_path: Path, protocol: str
+) -> None:
+    job = doors.job(tmp_path, "GUARDED", protocol)
+    grant(doors.cluster, job)
+    feed = Feed(plain(doors.cluster, job))
+    feed.send(1_000)
+    with Workers(job) as workers:
+        worker = workers.start()
+        assert_exactly_once(feed)
+        assert worker.stop() == 0
+
+
+@pytest.mark.parametrize("right", RIGHTS)
+def test_each_missing_right_is_named(doors: Doors, tmp_path: Path, right: str) -> None:
+    job = doors.job(tmp_path, "GUARDED")
+    grant(doors.cluster, job)
+    revoke(doors.cluster, job, right)
+    until(f"it is told: {right}", lambda: words(job, right) in told(job), 20)
+    assert [line for line in told(job).splitlines() if words(job, right) not in line] == []
+
+
+@pytest.mark.parametrize("right", RIGHTS)
+def test_a_worker_without_a_right_ends_at_its_start_and_names_it(
+    doors: Doors, tmp_path: Path, right: str
+) -> None:
+    job = doors.job(tmp_path, "GUARDED")
+    grant(doors.cluster, job)
+    revoke(doors.cluster, job, right)
+    until(f"it is told: {right}", lambda: words(job, right) in told(job), 20)
+    with Workers(job) as workers:
+        worker = workers.start()
+        assert worker.wait_exit(within_s=60) == 78
+        assert words(job, right) in worker.log()
+        assert worker.log().count("missing ACL") == 1
+        assert "Traceback" not in worker.log()
