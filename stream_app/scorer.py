@@ -25,6 +25,7 @@ from stream_app.core.columns import (
 from stream_app.core.dead_letters import Origin, dead_letters
 from stream_app.core.faults import Fault
 from stream_app.core.metrics import BATCH_RECORDS, DEAD_LETTERS, PREDICTIONS, STEP_SECONDS
+from stream_app.core.time_range import within_range
 from stream_app.errors import DataError
 from stream_app.ports import Clock, Decoder, Encoder, Model, Telemetry
 from stream_app.scoring import ScoringRules, score
@@ -40,6 +41,7 @@ class ScorerConfig:
         rules: What to do with rows that fail in the model.
         timestamp: Of predictions: the input record's, or now.
         on_bad_record: Whether a bad record dies or stops the worker.
+        max_time_difference_ms: Between an event's time and its record's; 0: not checked.
     """
 
     predictions_topic: str
@@ -47,6 +49,7 @@ class ScorerConfig:
     rules: ScoringRules
     timestamp: Literal["input", "now"] = "input"
     on_bad_record: Literal["dead_letter", "stop"] = "dead_letter"
+    max_time_difference_ms: int = 0
 
 
 @dataclass(slots=True)
@@ -84,6 +87,8 @@ class Scorer:
         """See :class:`~stream_app.ports.Processor`."""
         started_s = self._clock.now_s()
         events = self._decoder.decode(records)
+        if self._config.max_time_difference_ms:
+            events = within_range(records, events, self._config.max_time_difference_ms)
         decoded_s = self._clock.now_s()
         scores = score(self._model, events, self._config.rules)
         scored_s = self._clock.now_s()

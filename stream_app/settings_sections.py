@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 Positive = Annotated[float, Field(gt=0, le=86_400)]
 """Seconds: more than a day is a mistake, and in milliseconds more than the Kafka client takes."""
 PositiveInt = Annotated[int, Field(gt=0)]
+MAX_TIME_DIFFERENCE_S = 1e10
+"""Some 300 years; a number that cannot overflow."""
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -118,6 +120,13 @@ class InputSettings(_Section):
     )
     max_value_bytes: PositiveInt = Field(
         1_048_576, description="Larger values become dead letters (TOO_LARGE)."
+    )
+    max_time_difference_s: float = Field(
+        0.0,
+        ge=0,
+        le=MAX_TIME_DIFFERENCE_S,
+        description="An event whose time is further than this from its record's timestamp becomes "
+        "a dead letter (TIME_OUT_OF_RANGE); 0: not checked.",
     )
 
 

@@ -170,6 +170,7 @@ def build_scorer(
         ),
         timestamp=settings.output.timestamp,
         on_bad_record=limits.on_bad_record,
+        max_time_difference_ms=round(1000 * settings.input.max_time_difference_s),
     )
     return Scorer(
         config,
