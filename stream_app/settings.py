@@ -150,7 +150,7 @@ def load_settings(path: Path | None = None, overrides: Mapping[str, str] | None 
         return Settings(file=_read_file(path), overrides=_nest(overrides or {}))  # type: ignore[call-arg]  # sources, not fields
     except ValidationError as exc:
         raise ConfigError("\n".join(_explain(exc))) from exc
-    except SettingsError as exc:
+    except (SettingsError, RecursionError) as exc:
         # Its text names the section and the kind of source, and shows no value.
         raise ConfigError(
             f"{exc}; as a variable, a list or a table is JSON: "
