@@ -103,7 +103,8 @@ def registry_installed() -> None:
     _require(LocalRegistry.install)
 
 
-def _started(brokers: int) -> Iterator[RealKafka]:
+def started_kafka(brokers: int) -> Iterator[RealKafka]:
+    """A cluster of its own, as a fixture yields it."""
     from stream_app.adapters.local_kafka import LocalKafka  # noqa: PLC0415
 
     with LocalKafka(brokers, tests=True) as cluster:
@@ -120,7 +121,7 @@ def kafka(request: pytest.FixtureRequest) -> Iterator[RealKafka]:
         yield RealKafka(bootstrap, None)
     else:
         request.getfixturevalue("kafka_installed")
-        yield from _started(1)
+        yield from started_kafka(1)
 
 
 @pytest.fixture(scope="session")
@@ -129,7 +130,7 @@ def kafka3(kafka_installed: None) -> Iterator[RealKafka]:
 
     A test that kills or pauses a broker starts or resumes it again before it ends.
     """
-    yield from _started(3)
+    yield from started_kafka(3)
 
 
 @pytest.fixture(scope="session")
