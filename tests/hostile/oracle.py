@@ -1,7 +1,7 @@
 """A second reader of Avro, written from the specification and sharing nothing with the product.
 
 Decides independently which bytes are exactly one value of a schema, and which value. Works on the
-schema's JSON as ``json.loads`` gives it: names without namespaces, declared before they are used.
+schema's JSON as ``json.loads`` gives it: names without namespaces.
 Slow, plain, and as strict as the product claims to be.
 """
 
@@ -20,6 +20,7 @@ def read(schema: Any, data: bytes) -> Any:
         NotAValueError: there is none, or something is left over.
     """
     reader = _Reader(data)
+    reader.declare(schema)
     value = reader.value(schema)
     if reader.at != len(data):
         raise NotAValueError("something is left over")
@@ -37,18 +38,15 @@ class _Reader:
             index = self.number(64)
             if not 0 <= index < len(schema):
                 raise NotAValueError("no such branch")
-            self.declare(schema[:index])
             return self.value(schema[index])
         if isinstance(schema, dict):
-            if "name" in schema:
-                self.names[schema["name"]] = schema
             return self.complex(schema)
         if schema in self.names:
             return self.complex(self.names[schema])
         return self.primitive(schema)
 
     def declare(self, schema: Any) -> None:
-        """Learn names in parts of a schema that the value passes by."""
+        """Learn the names of a schema."""
         if isinstance(schema, list):
             for branch in schema:
                 self.declare(branch)
@@ -72,12 +70,10 @@ class _Reader:
         if kind == "fixed":
             return self.take(schema["size"])
         if kind == "array":
-            self.declare(schema["items"])
             items: list[Any] = []
             self.blocks(lambda: items.append(self.value(schema["items"])))
             return items
         if kind == "map":
-            self.declare(schema["values"])
             entries: dict[str, Any] = {}
 
             def entry() -> None:
