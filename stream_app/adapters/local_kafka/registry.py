@@ -43,6 +43,7 @@ class LocalRegistry:
         work_dir: Where the log goes; by default a temporary folder, removed by ``stop``.
         compatibility: The rule for all subjects.
         heap: Of its Java.
+        port: 0 takes a free one.
         progress: Told what a start is busy with.
     """
 
@@ -52,6 +53,7 @@ class LocalRegistry:
         work_dir: Path | None = None,
         compatibility: str = "BACKWARD",
         heap: str = "256m",
+        port: int = 0,
         progress: Progress = silent,
     ) -> None:
         self._work_dir = work_dir
@@ -60,6 +62,7 @@ class LocalRegistry:
         self._progress = progress
         self._work: WorkFolder | None = None
         self._process: ServerProcess | None = None
+        self._wanted_port = port
         self._port = 0
 
     def __enter__(self) -> Self:
@@ -91,6 +94,11 @@ class LocalRegistry:
         if self._work is None:
             raise UsageError("the registry was not started: it has no address yet")
         return f"http://{_HOST}:{self._port}/apis/ccompat/v7"
+
+    @property
+    def port(self) -> int:
+        """Where it listens; another one can be started there when this one is gone."""
+        return self._port
 
     @property
     def process(self) -> ServerProcess:
@@ -130,7 +138,7 @@ class LocalRegistry:
 
     def _start_on_a_free_port(self, java: Path, jar: Path, http: httpx.Client) -> None:
         for _ in range(_STARTS):
-            self._port = free_port()
+            self._port = self._wanted_port or free_port()
             self._launch(java, jar)
             if self._ready(http):
                 return
