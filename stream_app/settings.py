@@ -26,6 +26,7 @@ from pydantic_settings import (
 from stream_app.errors import ConfigError
 from stream_app.settings_rules import contradictions
 from stream_app.settings_sections import (
+    AUTO_INSTANCE_ID,
     BatchSettings,
     DeadLetterSettings,
     Delivery,
@@ -43,6 +44,7 @@ from stream_app.settings_sections import (
 )
 
 __all__ = [
+    "AUTO_INSTANCE_ID",
     "ENV_PREFIX",
     "Settings",
     "load_settings",

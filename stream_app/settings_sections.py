@@ -18,6 +18,10 @@ MAX_TIME_DIFFERENCE_S = 1e10
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
+AUTO_INSTANCE_ID = "auto"
+"""Of ``kafka.group_instance_id``: as the transactional id, which no two live workers share."""
+
+
 class Delivery(StrEnum):
     """What happens to outcomes when a worker dies."""
 
@@ -55,10 +59,15 @@ class KafkaSettings(_Section):
         "session time-out then decides how soon a dead member's partitions move).",
     )
     group_instance_id: str = Field(
-        "", description="Static membership; only with `classic` and one worker a host."
+        "",
+        description="Static membership, only with `classic`: a worker that takes a dead one's "
+        "place goes on at once, one that leaves for good is missed for `session_timeout_s`. "
+        "`auto`: by host and slot; else a name for one worker.",
     )
     session_timeout_s: Positive = Field(
-        10.0, description="A member silent for this long loses its partitions (`classic`)."
+        6.0,
+        description="A member silent for this long loses its partitions (`classic`). Brokers refuse "
+        "less than 6 s unless `group.min.session.timeout.ms` is lowered.",
     )
     max_poll_interval_s: Positive = Field(
         300.0, description="A member that does not fetch for this long loses its partitions."

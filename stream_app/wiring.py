@@ -40,7 +40,7 @@ from stream_app.ports import Clock, Sink, Telemetry, Watchdog
 from stream_app.preflight import check
 from stream_app.scorer import Scorer, ScorerConfig
 from stream_app.scoring import ScoringRules
-from stream_app.settings import Delivery, Settings
+from stream_app.settings import AUTO_INSTANCE_ID, Delivery, Settings
 from stream_app.settings_rules import require_for_scoring
 
 log = structlog.get_logger(__name__)
@@ -92,6 +92,7 @@ def run_worker(settings: Settings) -> None:
         _wait_for(KafkaAdmin(settings.kafka).partition_counts, settings, stop, watchdog)
         if scorer is None:
             return
+        settings = with_member_name(settings, slot.transactional_id)
         build_loop(
             settings, scorer, model, slot.transactional_id, clock, telemetry, watchdog, health
         ).run(stop)
@@ -112,10 +113,10 @@ def run_supervisor(settings: Settings, workers: int, arguments: list[str]) -> Ex
         ConfigError: the settings cannot do for a scorer, or not for several on one host.
     """
     require_for_scoring(settings)
-    if workers > 1 and settings.kafka.group_instance_id:
+    if workers > 1 and settings.kafka.group_instance_id not in {"", AUTO_INSTANCE_ID}:
         message = (
             f"kafka.group_instance_id is one member's name, but {workers} workers would share it "
-            "and fence each other; leave it empty, or run one worker"
+            f"and fence each other; set it to {AUTO_INSTANCE_ID}, leave it empty, or run one worker"
         )
         raise ConfigError(message)
     clock = SystemClock()
@@ -138,6 +139,14 @@ def run_supervisor(settings: Settings, workers: int, arguments: list[str]) -> Ex
             )
             log.info("http", host=settings.http.host, port=server.port)
         return supervisor.run()
+
+
+def with_member_name(settings: Settings, slot_name: str) -> Settings:
+    """Static membership by slot: a worker's successor is the same member, and waits for nobody."""
+    if settings.kafka.group_instance_id != AUTO_INSTANCE_ID:
+        return settings
+    kafka = settings.kafka.model_copy(update={"group_instance_id": slot_name})
+    return settings.model_copy(update={"kafka": kafka})
 
 
 def build_scorer(

@@ -53,3 +53,25 @@ def test_recovery_of_one_of_three_killed_under_load(
             if not replaced:
                 run.start()
             run.scoring()
+
+
+@pytest.mark.alone
+@pytest.mark.timeout(600)
+@pytest.mark.fault("recovery")
+def test_recovery_when_the_successor_is_the_same_member(bench: Bench, kafka: RealKafka) -> None:
+    what = "session 10 s, transaction 10 s, a new worker at once as the same static member"
+    with bench.run(
+        kafka,
+        kafka__session_timeout_s="10",
+        kafka__transaction_timeout_s="10",
+        kafka__request_timeout_s="10",
+        kafka__group_instance_id="auto",
+    ) as run:
+        for _ in range(3):
+            run.start()
+        run.scoring()
+        for _ in range(KILLS):
+            kill_one(run, bench.chance.choice(run.alive()), what)
+            run.start()
+            run.recovered(within_s=120)
+            run.scoring()
