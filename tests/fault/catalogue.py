@@ -92,3 +92,15 @@ CATALOGUE: tuple[Fault, ...] = (
 )
 
 BY_NAME = {fault.name: fault for fault in CATALOGUE}
+
+CONTROLS = (
+    "outputs_outside",
+    "no_rewind",
+    "buffer_error_swallowed",
+    "offset_ahead",
+    "offset_behind",
+    "auto_commit",
+    "metadata_before_joining",
+    "reads_uncommitted",
+)
+"""Ways to break a worker, and last the verifier, each of which must be found."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from tests.fault.catalogue import BY_NAME, CATALOGUE
+from tests.fault.catalogue import BY_NAME, CATALOGUE, CONTROLS
 
 _FINDINGS = ("lost", "duplicated", "reordered", "torn", "foreign", "hanging", "wrong_content")
 _COLUMNS = (
@@ -103,10 +103,30 @@ class Summary:
         """One a fault, in the order of the catalogue; other names behind."""
         by_fault: dict[str, list[dict[str, Any]]] = {}
         for run in self.runs:
-            by_fault.setdefault(run["fault"], []).append(run)
+            if run["fault"] != "controls":
+                by_fault.setdefault(run["fault"], []).append(run)
         order = [fault.name for fault in CATALOGUE]
         names = sorted(by_fault, key=lambda n: (order.index(n) if n in BY_NAME else 99, n))
         return [Line.of(name, by_fault[name], self.failed) for name in names]
+
+    def controls(self) -> dict[str, int]:
+        """By way of being broken, with how many seeds it was found as what it is."""
+        caught = {(run["control"], run["seed"]) for run in self.runs if self._passed(run)}
+        return {way: sum(found == way for found, _ in caught) for way in CONTROLS}
+
+    def controls_line(self) -> str:
+        """What the table says of them; their lost and duplicated records are nobody's."""
+        runs = [run for run in self.runs if run["fault"] == "controls"]
+        passed = [run for run in runs if self._passed(run)]
+        tried, caught = (sum(run["control"] != "" for run in some) for some in (runs, passed))
+        good, all_ = len(passed) - caught, len(runs) - tried
+        return (
+            f"negative controls: caught {caught} of {tried}; "
+            f"the same with nothing broken: good {good} of {all_}"
+        )
+
+    def _passed(self, run: Mapping[str, Any]) -> bool:
+        return run["test"] not in self.failed
 
     def recoveries(self) -> list[tuple[str, list[float]]]:
         """Seconds to recover of the runs that measure just that, by what was done."""
@@ -121,11 +141,17 @@ class Summary:
     def missing(self, seeds: int) -> list[str]:
         """Faults that this machine should have run with so many seeds, and did not."""
         seen = {line.fault: len(line.seeds) for line in self.lines()}
-        return [
+        faults = [
             f"{fault.name} ({fault.what}): {seen.get(fault.name, 0)} of {seeds} seeds"
             for fault in CATALOGUE
             if (not fault.not_run or fault.partly) and seen.get(fault.name, 0) < seeds
         ]
+        controls = [
+            f"negative control {way}: caught with {caught} of {seeds} seeds"
+            for way, caught in self.controls().items()
+            if caught < seeds
+        ]
+        return faults + controls
 
     def to_json(self, machine: Mapping[str, object]) -> dict[str, Any]:
         """Everything, for a script."""
@@ -141,6 +167,7 @@ class Summary:
                 if f.not_run
             ],
             "recoveries": dict(self.recoveries()),
+            "controls": self.controls(),
             "runs": list(self.runs),
         }
 
@@ -151,6 +178,7 @@ def write_table(summary: Summary, write_line: Callable[[str], None]) -> None:
     write_line(_row(name for name, _ in _COLUMNS))
     for line in summary.lines():
         write_line(_row(line.cells()))
+    write_line(summary.controls_line())
     for what, seconds in summary.recoveries():
         write_line(
             f"recovery, {what}: {len(seconds)} kills, p50 {median(seconds):.1f} s, "

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fault.catalogue import BY_NAME, CATALOGUE
+from tests.fault.catalogue import BY_NAME, CATALOGUE, CONTROLS
 from tests.fault.record import Fired, RunRecord
 from tests.fault.summary import Summary, write_table
 
@@ -34,7 +34,14 @@ def record(fault: str, seed: int, test: str = "", **report: int) -> dict[str, ob
 
 def everything(seeds: int) -> list[dict[str, object]]:
     due = [fault.name for fault in CATALOGUE if not fault.not_run or fault.partly]
-    return [record(name, seed) for name in due for seed in range(1, seeds + 1)]
+    runs = [record(name, seed) for name in due for seed in range(1, seeds + 1)]
+    return runs + [control(way, seed) for way in CONTROLS for seed in range(1, seeds + 1)]
+
+
+def control(way: str, seed: int) -> dict[str, object]:
+    """A run of a worker that loses, as it was broken to; without a way, of its unbroken twin."""
+    made = record("controls", seed, f"{way or 'unbroken'}-{seed}", lost=5 if way else 0)
+    return made | {"control": way}
 
 
 def test_every_fault_has_a_test_or_a_reason() -> None:
@@ -78,6 +85,24 @@ def test_the_table_adds_up_and_names_what_was_not_run() -> None:
     (row,) = [line for line in lines if line.split()[:1] == ["F1"]]
     assert row.split() == ["F1", "2", "2", "2", "7", "20", "2", "3", "1", "2.0", "s", "3.0", "s"]
     assert any(line.startswith("not run: F39 ") for line in lines)
+
+
+def test_a_control_that_was_not_caught_is_missed() -> None:
+    failed = frozenset({"auto_commit-2"})
+    assert Summary(tuple(everything(5)), failed).missing(5) == [
+        "negative control auto_commit: caught with 4 of 5 seeds"
+    ]
+
+
+def test_what_broken_workers_lose_is_not_counted_as_lost() -> None:
+    runs = (record("F1", 1), control("no_rewind", 1), control("auto_commit", 1), control("", 1))
+    lines: list[str] = []
+    summary = Summary(runs, frozenset({"auto_commit-1"}))
+    write_table(summary, lines.append)
+    assert [line.fault for line in summary.lines()] == ["F1"]
+    assert summary.lines()[0].findings["lost"] == 0
+    told = "negative controls: caught 1 of 2; the same with nothing broken: good 1 of 1"
+    assert told in lines
 
 
 def test_recoveries_are_told_by_what_was_done() -> None:
