@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
+from stream_app.adapters.model.manifest_file import FileEntry, parse_manifest
 from stream_app.adapters.model.pack import pack_model
 
 FLOAT, INT64, STRING = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING
@@ -101,3 +102,11 @@ def pack(repository: Path, content: bytes, version: str = "1", contract: bytes =
     return pack_model(
         model=content, contract=contract, repository=repository, name="model", version=version
     )
+
+
+def exchange(version: Path, file: str, content: bytes) -> None:
+    """Change a file of a version, and its hash with it."""
+    (version / file).write_bytes(content)
+    manifest = parse_manifest((version / "manifest.json").read_bytes(), "manifest.json")
+    files = {**manifest.files, file: FileEntry.of(content)}
+    (version / "manifest.json").write_bytes(manifest.model_copy(update={"files": files}).to_json())

@@ -13,8 +13,6 @@ from stream_app.adapters.model.golden_file import Golden, dump_golden, parse_gol
 from stream_app.adapters.model.manifest_file import (
     GOLDEN_FILE,
     MODEL_FILE,
-    FileEntry,
-    parse_manifest,
 )
 from stream_app.adapters.model.onnx_model import OnnxModel, load_model, read_signature
 from stream_app.adapters.model.onnx_session import open_session
@@ -33,6 +31,7 @@ from tests.onnx_models import (
     FLOAT,
     INT64,
     STRING,
+    exchange,
     greedy,
     linear,
     lookup,
@@ -56,14 +55,6 @@ def refused(content: bytes, settings: ModelSettings = SETTINGS) -> str:
         open_session(content, "m/model.onnx", settings)
     assert caught.value.exit_status is ExitStatus.CONFIG
     return str(caught.value)
-
-
-def exchange(version: Path, file: str, content: bytes) -> None:
-    """Change a file of a version, and its hash with it."""
-    (version / file).write_bytes(content)
-    manifest = parse_manifest((version / "manifest.json").read_bytes(), "manifest.json")
-    files = {**manifest.files, file: FileEntry.of(content)}
-    (version / "manifest.json").write_bytes(manifest.model_copy(update={"files": files}).to_json())
 
 
 def test_a_model_answers_by_name_and_says_what_it_is(tmp_path: Path) -> None:
