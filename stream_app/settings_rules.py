@@ -4,6 +4,7 @@ Decides the combinations; knows nothing of files and environment. Each fault nam
 and the way out.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stream_app.errors import ConfigError
@@ -63,9 +64,20 @@ def contradictions(settings: "Settings") -> list[str]:
         ("registry.password_file", settings.registry.password_file),
         ("registry.ssl_ca_file", settings.registry.ssl_ca_file),
     ):
-        if path is not None and not path.exists():
-            faults.append(f"{name}: {path} does not exist")
+        problem = None if path is None else _unreachable(path)
+        if problem:
+            faults.append(f"{name}: {path} {problem}")
     return faults
+
+
+def _unreachable(path: Path) -> str | None:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return "does not exist"
+    except OSError as exc:  # a name too long, a folder that we may not enter
+        return f"cannot be found ({exc.strerror}); correct it"
+    return None
 
 
 def missing_for_scoring(settings: "Settings") -> list[str]:
