@@ -11,6 +11,7 @@ import structlog
 from stream_app.core.batching import CommitPace
 from stream_app.core.columns import OutputBatch, RecordBatch
 from stream_app.core.metrics import COMMIT_SECONDS, END_TO_END_SECONDS, TRANSACTIONS
+from stream_app.core.position_notes import PositionNote
 from stream_app.core.positions import GroupMembership, NextOffset
 from stream_app.errors import AbortedError, FatalError, FencedError, RetriableError
 from stream_app.failpoints import hit
@@ -141,7 +142,11 @@ class Committer:
         return now
 
     def _offsets(self, unit: Unit) -> dict[int, NextOffset]:
-        return {p: NextOffset(o, self._processor.metadata(p)) for p, o in unit.next.items()}
+        topic_id = self._source.topic_id
+        return {
+            p: NextOffset(o, PositionNote(topic_id, self._processor.metadata(p)).to_text())
+            for p, o in unit.next.items()
+        }
 
     def _undo_fenced(self, exc: FencedError, records: RecordBatch | None = None) -> None:
         """The producer is over; only the committed offsets know whether the unit is in."""

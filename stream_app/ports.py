@@ -65,6 +65,10 @@ class Source(Protocol):
     def assignment(self) -> frozenset[int]:
         """The partitions that are ours."""
 
+    @property
+    def topic_id(self) -> str:
+        """Which topic this is, whatever its name; committed with its offsets. May be empty."""
+
     def membership(self) -> GroupMembership:
         """Our standing in the group now; cheap, does not block."""
 

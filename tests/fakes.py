@@ -195,6 +195,10 @@ class FakeSource:
     def assignment(self) -> frozenset[int]:
         return frozenset(self._positions)
 
+    @property
+    def topic_id(self) -> str:
+        return "topic-of-today"
+
     def membership(self) -> GroupMembership:
         return GroupMembership(self._generation, self._member_id, b"token")
 

@@ -10,6 +10,7 @@ from confluent_kafka import KafkaError, TopicPartition
 from stream_app.adapters.kafka import source as kafka_source
 from stream_app.adapters.kafka.source import KafkaSource
 from stream_app.adapters.kafka.start_policy import StartPolicy
+from stream_app.adapters.kafka.topic_identity import TopicIdentity
 from stream_app.adapters.process.prometheus_telemetry import NullTelemetry
 from stream_app.core.columns import Header, RecordBatch
 from stream_app.errors import FatalError, RetriableError
@@ -101,6 +102,7 @@ class Bench:
         self.consumer = ScriptedConsumer()
         monkeypatch.setattr(kafka_source, "Consumer", lambda _: self.consumer)
         monkeypatch.setattr(StartPolicy, "prepare", lambda _: None)
+        monkeypatch.setattr(TopicIdentity, "learn", lambda _: None)
         settings = load_settings(
             overrides={"kafka.bootstrap_servers": "127.0.0.1:9", "input.topic": "in"}
         )

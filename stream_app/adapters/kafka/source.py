@@ -18,6 +18,7 @@ from stream_app.adapters.kafka.errors import aborts, explain
 from stream_app.adapters.kafka.lag import Lag
 from stream_app.adapters.kafka.membership import membership_of
 from stream_app.adapters.kafka.start_policy import StartPolicy
+from stream_app.adapters.kafka.topic_identity import TopicIdentity
 from stream_app.core.columns import RecordBatch
 from stream_app.core.metrics import CLIENT_ERRORS, RECORDS_FETCHED, RECORDS_STALE
 from stream_app.core.positions import GroupMembership, NextOffset
@@ -49,7 +50,8 @@ class KafkaSource:
         self._clock = clock
         self._telemetry = telemetry
         self._consumer = Consumer(consumer_properties(settings, self._on_error))
-        self._start = StartPolicy(settings, self._consumer)
+        self._identity = TopicIdentity(settings, clock)
+        self._start = StartPolicy(settings, self._consumer, self._identity)
         self._listener: RebalanceListener | None = None
         self._assigned: frozenset[int] = frozenset()
         self._changed: set[int] = set()
@@ -64,6 +66,7 @@ class KafkaSource:
     def open(self, listener: RebalanceListener) -> None:
         """See the port; a new group's start is written down before it is joined."""
         try:
+            self._identity.learn()
             self._start.prepare()
         except RetriableError:
             time.sleep(_OPEN_AGAIN_S)
@@ -82,6 +85,7 @@ class KafkaSource:
         One record is waited for, the rest is what is there: asking for all of them at once would
         wait the whole time unless that many came.
         """
+        self._identity.check()
         held = self._consume(1, wait_s)
         self._changed.clear()
         rest = self._consume(max_records - 1, 0.0) if held and max_records > 1 else []
@@ -102,6 +106,11 @@ class KafkaSource:
     def assignment(self) -> frozenset[int]:
         """See the port."""
         return self._assigned
+
+    @property
+    def topic_id(self) -> str:
+        """See the port."""
+        return self._identity.topic_id
 
     def membership(self) -> GroupMembership:
         """See the port."""
@@ -209,6 +218,8 @@ class KafkaSource:
         elif code in _DENIED:
             self._deny(error)
         else:
+            if code == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                self._identity.suspect()
             log.warning("consumer_error", code=error.name(), reason=error.str())
         return False
 

@@ -11,6 +11,8 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from stream_app.adapters.kafka.errors import explain
+from stream_app.adapters.kafka.topic_identity import TopicIdentity
+from stream_app.core.position_notes import PositionNote
 from stream_app.errors import ConfigError, DataError, RetriableError
 from stream_app.settings import Settings, StartAt
 
@@ -27,7 +29,8 @@ _GROUP_IS_ACTIVE = {
 class StartPolicy:
     """The start settings, applied to one consumer's group and topic."""
 
-    def __init__(self, settings: Settings, consumer: Any) -> None:
+    def __init__(self, settings: Settings, consumer: Any, identity: TopicIdentity) -> None:
+        self._identity = identity
         self._settings = settings
         self._topic = settings.input.topic
         self._timeout_s = settings.kafka.request_timeout_s
@@ -37,11 +40,15 @@ class StartPolicy:
         """Where to read a partition whose offset is missing or out of range.
 
         Raises:
-            DataError: the setting of this case says ``fail``.
+            DataError: the setting of this case says ``fail``, or the topic is another one.
         """
         try:
+            self._identity.check_now()
             offsets = self._committed()
             low, high = self._range(partition)
+        except RetriableError as exc:
+            log.warning("start_policy_waits", reason=str(exc))
+            return TopicPartition(topic, partition)
         except KafkaException as exc:
             log.warning("start_policy_waits", reason=explain("reading offsets", exc.args[0]))
             return TopicPartition(topic, partition)
@@ -69,7 +76,7 @@ class StartPolicy:
             raise DataError(message)
         target = low if choice is StartAt.EARLIEST else high
         log.warning("start_policy", case=case, setting=name, choice=choice.value, offset=target)
-        start = TopicPartition(topic, partition, target)
+        start = TopicPartition(topic, partition, target, metadata=self._note())
         try:
             # Written down: the next owner must not choose another end, and skip what came between.
             self._consumer.commit(offsets=[start], asynchronous=False)
@@ -82,7 +89,8 @@ class StartPolicy:
         """Commit a new group's start, before joining; does nothing for a group with offsets.
 
         Raises:
-            ConfigError: the group is new and ``start.new_group`` is ``fail``.
+            ConfigError: the group is new and ``start.new_group`` is ``fail``; or its offsets
+                belong to another topic of this name.
             RetriableError: the cluster does not answer, or not for this group yet.
         """
         try:
@@ -102,7 +110,10 @@ class StartPolicy:
 
     def _commit_start(self, choice: StartAt) -> None:
         side = 0 if choice is StartAt.EARLIEST else 1
-        start = [TopicPartition(self._topic, p, self._range(p)[side]) for p in self._numbers()]
+        start = [
+            TopicPartition(self._topic, p, self._range(p)[side], metadata=self._note())
+            for p in self._numbers()
+        ]
         try:
             self._consumer.commit(offsets=start, asynchronous=False)
         except KafkaException as exc:
@@ -125,7 +136,11 @@ class StartPolicy:
         for tp in found:
             if tp.error is not None:
                 raise KafkaException(tp.error)
+        self._identity.refuse_others(tp.metadata for tp in found if tp.offset >= 0)
         return {tp.partition: tp.offset for tp in found if tp.offset >= 0}
+
+    def _note(self) -> str:
+        return PositionNote(self._identity.topic_id).to_text()
 
     def _range(self, partition: int) -> tuple[int, int]:
         low, high = self._consumer.get_watermark_offsets(
