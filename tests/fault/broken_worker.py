@@ -18,6 +18,7 @@ from confluent_kafka import Producer
 from stream_app.__main__ import main
 from stream_app.adapters.kafka import sink, source
 from stream_app.adapters.kafka.config import producer_properties
+from stream_app.adapters.kafka.membership import membership_of
 from stream_app.core.columns import RecordBatch
 from stream_app.core.positions import GroupMembership
 from stream_app.ports import RebalanceListener
@@ -123,13 +124,15 @@ def metadata_before_joining() -> None:
     """Commits with the group metadata as it was before it joined: generation -1, no member.
 
     The mistake of asking for it once, when the clients are made, and of trusting it unread: a
-    broker takes it for a consumer without a group and does not fence it.
+    broker takes it for a consumer without a group and does not fence it. A client with protocol
+    ``consumer`` has a name before it joins, for which it is refused; here it loses that name.
     """
     join = source.KafkaSource.open
 
     def asked_too_early(self: source.KafkaSource, listener: RebalanceListener) -> None:
         token = self._consumer.consumer_group_metadata()
-        trusted = GroupMembership(0, "not looked at", token)
+        named = membership_of(token).member_id.encode()
+        trusted = GroupMembership(0, "not looked at", token.replace(named, b"", 1))
         self.membership = lambda: trusted  # type: ignore[method-assign]  # the mistake
         join(self, listener)
 
