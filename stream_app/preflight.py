@@ -12,6 +12,7 @@ from pathlib import Path
 from stream_app.adapters.avro.parts import output_schema_faults, writer_schemas
 from stream_app.adapters.kafka.access_check import access_faults, hidden_topics
 from stream_app.adapters.kafka.admin import KafkaAdmin
+from stream_app.adapters.kafka.client_check import require_accepted
 from stream_app.adapters.kafka.config import require_librdkafka
 from stream_app.adapters.kafka.topics import topic_configs
 from stream_app.adapters.model.contract_file import load_contract
@@ -126,7 +127,10 @@ class Preflight:
         yield Finding("settings", ok=True, text="complete")
 
     def _library(self) -> Iterator[Finding]:
-        yield Finding("client library", ok=True, text=f"librdkafka {require_librdkafka()}")
+        version = require_librdkafka()
+        if self.settings.kafka.bootstrap_servers:
+            require_accepted(self.settings)
+        yield Finding("client library", ok=True, text=f"librdkafka {version}")
 
     def _model(self) -> Iterator[Finding]:
         settings = self.settings.model
@@ -192,7 +196,8 @@ class Preflight:
 
     def _brokers(self) -> Iterator[Finding]:
         kafka = self.settings.kafka
-        if not kafka.bootstrap_servers:
+        refused = any(fault.check == "client library" for fault in self.faults)
+        if refused or not kafka.bootstrap_servers:
             return
         self._partition_counts = KafkaAdmin(kafka).partition_counts()
         yield Finding("brokers", ok=True, text=f"answer at {kafka.bootstrap_servers}")

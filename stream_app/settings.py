@@ -65,6 +65,7 @@ __all__ = [
 ]
 
 ENV_PREFIX = "STREAM_APP_"
+_PROPERTIES = "kafka.properties."
 
 
 class Settings(BaseSettings):
@@ -196,7 +197,9 @@ def _read_file(path: Path | None) -> dict[str, Any]:
 def _nest(overrides: Mapping[str, str]) -> dict[str, Any]:
     nested: dict[str, Any] = {}
     for dotted, value in overrides.items():
-        *sections, name = dotted.split(".")
+        # A client's property has dots of its own.
+        depth = 2 if dotted.startswith(_PROPERTIES) else -1
+        *sections, name = dotted.split(".", depth)
         target = nested
         for section in sections:
             target = target.setdefault(section, {})

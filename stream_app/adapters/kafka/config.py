@@ -22,6 +22,18 @@ _RETRY_BACKOFF_MS = 5
 """At librdkafka's 100 ms, the first request of a transaction begun right after a commit waits
 100 ms (the broker answers CONCURRENT_TRANSACTIONS until the last one is complete)."""
 
+_SAME_AS = {
+    "metadata.broker.list": "bootstrap.servers",
+    "request.required.acks": "acks",
+    "compression.codec": "compression.type",
+    "queue.buffering.max.ms": "linger.ms",
+    "delivery.timeout.ms": "message.timeout.ms",
+}
+"""Second names that the library has for properties of ours."""
+
+_ALWAYS_OURS = {"group.instance.id", "transactional.id", "transaction.timeout.ms"}
+"""Also where our settings leave them out."""
+
 Properties = dict[str, Any]
 
 
@@ -140,7 +152,8 @@ def producer_properties(
 def _merge(
     common: Properties, defaults: Properties, guaranteed: Properties, given: Mapping[str, str]
 ) -> Properties:
-    refused = sorted(set(given) & (set(guaranteed) | set(common)))
+    taken = set(guaranteed) | set(common) | _ALWAYS_OURS
+    refused = sorted(name for name in given if _SAME_AS.get(name, name) in taken)
     if refused:
         raise ConfigError(
             f"kafka.properties sets {', '.join(refused)}, which the guarantees rest on or which "
