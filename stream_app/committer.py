@@ -22,9 +22,7 @@ from stream_app.unit import Unit
 log = structlog.get_logger(__name__)
 
 _PERMANENT_ABORTS = 5
-_PERMANENT_PATIENCE_S = 30.0
-"""Aborts in a row, and for how long, for a reason that does not heal by itself, before we give up.
-Long enough for a cluster that has just started to find its topics."""
+"""At least so many in a row, for a reason that does not heal by itself, before we give up."""
 
 
 class Committer:
@@ -38,7 +36,9 @@ class Committer:
         recovery: Recovery,
         clock: Clock,
         telemetry: Telemetry,
+        patience_s: float,
     ) -> None:
+        self._patience_s = patience_s
         self._source = source
         self._sink = sink
         self._processor = processor
@@ -172,9 +172,10 @@ class Committer:
             self._permanent_since_s = now_s
         self._permanent_aborts += 1
         lasted_s = now_s - self._permanent_since_s
-        if self._permanent_aborts >= _PERMANENT_ABORTS and lasted_s > _PERMANENT_PATIENCE_S:
+        if self._permanent_aborts >= _PERMANENT_ABORTS and lasted_s > self._patience_s:
             message = f"aborted {self._permanent_aborts} times in {lasted_s:.0f} s: {exc}"
             raise FatalError(message) from exc
+        self._recovery.deny(str(exc))
         self._recovery.wait(str(exc))
 
     def _report(self, unit: Unit, started_s: float) -> None:

@@ -48,6 +48,7 @@ class WorkerHealth:
         self._assignment_seen = False
         self._paused = False
         self._waiting = False
+        self._denied = ""
         self._publish()
         self.tick(clock.now_s())
 
@@ -97,6 +98,17 @@ class WorkerHealth:
             self._waiting = value
             self._publish()
 
+    @property
+    def denied(self) -> str:
+        """What is not allowed, or not there, that somebody outside must mend; empty: all is."""
+        return self._denied
+
+    @denied.setter
+    def denied(self, value: str) -> None:
+        if value != self._denied:
+            self._denied = value
+            self._publish()
+
     def live(self) -> tuple[bool, list[str]]:
         """Whether the loop turned within the limit."""
         age_s = self._clock.now_s() - self._ticked_s
@@ -115,6 +127,8 @@ class WorkerHealth:
             reasons.append("the group has not assigned partitions yet")
         if self._paused or self._waiting:
             reasons.append("paused until something outside heals; the log says what")
+        if self._denied:
+            reasons.append(self._denied)
         return not reasons, reasons
 
     def _publish(self) -> None:

@@ -31,6 +31,7 @@ from stream_app.core.metrics import (
     REBALANCES,
     STEP_SECONDS,
 )
+from stream_app.credentials import Credentials
 from stream_app.errors import AbortedError, RetriableError, UnavailableError
 from stream_app.health import WorkerHealth
 from stream_app.ports import Clock, Processor, Sink, Source, Telemetry, Watchdog
@@ -55,6 +56,7 @@ class LoopConfig:
         commit_budget_s: How long a unit may try to commit before it is undone; in a revocation the
             whole group waits for it.
         drain_budget_s: How long the last unit may take to commit at the end.
+        denied_patience_s: How long a right, or a topic, that is gone may take to come back.
     """
 
     policy: TransactionPolicy
@@ -62,6 +64,7 @@ class LoopConfig:
     start_wait_s: float
     commit_budget_s: float
     drain_budget_s: float
+    denied_patience_s: float
 
 
 class Loop:
@@ -77,7 +80,9 @@ class Loop:
         telemetry: Telemetry,
         watchdog: Watchdog,
         health: WorkerHealth,
+        credentials: Credentials,
     ) -> None:
+        self._credentials = credentials
         self._config = config
         self._source = source
         self._sink = sink
@@ -88,7 +93,9 @@ class Loop:
         self._health = health
         self._bound = config.batch
         self._recovery = Recovery(source, sink, clock, health)
-        self._committer = Committer(source, sink, processor, self._recovery, clock, telemetry)
+        self._committer = Committer(
+            source, sink, processor, self._recovery, clock, telemetry, config.denied_patience_s
+        )
         self._restoring: set[int] = set()
         self._lag_at_s = 0.0
 
@@ -111,6 +118,7 @@ class Loop:
         """One round: recover if something is to be recovered, fetch, process, commit if due."""
         now_s = self._clock.now_s()
         self._watchdog.tick()
+        self._renew_clients(now_s)
         self._recovery.settle(now_s)
         records = self._fetch(now_s)
         if len(records):
@@ -139,6 +147,9 @@ class Loop:
     def _current(self, records: RecordBatch) -> RecordBatch:
         """Leave out rows that will come again: their partition is to be rewound or restored."""
         unwanted = self._recovery.partitions | self._restoring
+        if self._recovery.owes_client:
+            # A rebalance in this very fetch fenced the producer: nothing can be delivered yet.
+            unwanted |= set(records.partition.tolist())
         if not len(records) or not unwanted:
             return records
         kept = ~np.isin(records.partition, list(unwanted))
@@ -183,6 +194,15 @@ class Loop:
         if fetched >= self._bound.records:
             return False
         return not fetched or not any(self._source.lag().values())
+
+    def _renew_clients(self, now_s: float) -> None:
+        """Credentials have changed: commit what is open, then let both clients be made anew."""
+        if not self._credentials.changed(now_s):
+            return
+        self._committer.commit(now_s + self._config.commit_budget_s)
+        if self._credentials.usable():
+            self._recovery.owe_renewal()
+            self._credentials.taken()
 
     # -- joining -------------------------------------------------------------------------------
 

@@ -5,7 +5,6 @@ loop's, unless a method says otherwise. Errors are those of ``errors.py`` and no
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from typing import Protocol
 
 import numpy as np
@@ -19,8 +18,21 @@ from stream_app.core.columns import (
     ScoreBatch,
     Tensor,
 )
-from stream_app.core.metrics import Metric
 from stream_app.core.positions import GroupMembership, NextOffset
+from stream_app.surroundings import Clock, Telemetry, Watchdog
+
+__all__ = [
+    "Clock",
+    "Decoder",
+    "Encoder",
+    "Model",
+    "Processor",
+    "RebalanceListener",
+    "Sink",
+    "Source",
+    "Telemetry",
+    "Watchdog",
+]
 
 
 class RebalanceListener(Protocol):
@@ -97,6 +109,16 @@ class Source(Protocol):
     def lag(self) -> Mapping[int, int]:
         """Records behind the end, by partition, as far as the client knows it; does not block."""
 
+    def renew(self) -> None:
+        """Leave the group and join it again with a new client, whose credentials are read anew.
+
+        Calls ``revoked`` first; what comes back is told to ``assigned`` by a later fetch. Call
+        only between fetches, and with no unit open.
+
+        Raises:
+            RetriableError: not now; call again.
+        """
+
     def close(self) -> None:
         """Leave the group; calls ``revoked`` first. Safe to call twice."""
 
@@ -161,6 +183,13 @@ class Sink(Protocol):
 
         Raises:
             FencedError: this happened too often: a twin uses the same identity.
+            RetriableError: not now; call again.
+        """
+
+    def renew(self) -> None:
+        """Make the producer anew with credentials read anew, as often as they change.
+
+        Raises:
             RetriableError: not now; call again.
         """
 
@@ -264,39 +293,3 @@ class Encoder(Protocol):
             One value a row of ``scores.rows``, in order (null where it failed); and, by position
             in ``scores.rows``, what was wrong with those that failed, without payload values.
         """
-
-
-class Clock(Protocol):
-    """Time, so that logic is given it and tests can own it."""
-
-    def now_s(self) -> float:
-        """Monotonic seconds, for ages and deadlines."""
-
-    def wall_ms(self) -> int:
-        """Milliseconds since 1970, UTC, as record timestamps are."""
-
-
-class Telemetry(Protocol):
-    """Where measurements go. Never blocks, never raises for a metric of the table."""
-
-    def count(self, metric: Metric, amount: float = 1, *labels: str) -> None:
-        """Add to a counter."""
-
-    def gauge(self, metric: Metric, value: float, *labels: str) -> None:
-        """Set a gauge."""
-
-    def observe(self, metric: Metric, value: float, *labels: str) -> None:
-        """Add to a histogram."""
-
-    def forget(self, metric: Metric, *labels: str) -> None:
-        """Drop a labelled series that no longer means anything, such as a revoked partition's."""
-
-
-class Watchdog(Protocol):
-    """Ends the process when a call ignores its time-out; the broker then undoes what was open."""
-
-    def tick(self) -> None:
-        """The loop turned."""
-
-    def limit(self, what: str, seconds: float) -> AbstractContextManager[None]:
-        """End the process (exit status 75) if the block takes longer than ``seconds``."""

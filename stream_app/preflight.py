@@ -14,6 +14,7 @@ from stream_app.adapters.kafka.access_check import access_faults, hidden_topics
 from stream_app.adapters.kafka.admin import KafkaAdmin
 from stream_app.adapters.kafka.client_check import require_accepted
 from stream_app.adapters.kafka.config import require_librdkafka
+from stream_app.adapters.kafka.rights import read_input, write_output
 from stream_app.adapters.kafka.topics import topic_configs
 from stream_app.adapters.model.contract_file import load_contract
 from stream_app.adapters.model.onnx_model import OnnxModel, load_model
@@ -214,8 +215,9 @@ class Preflight:
             if topic in found:
                 yield Finding("topics", ok=True, text=f"{topic}: {found[topic]} partitions")
             elif topic in hidden:
-                right = "Read" if topic == settings.input.topic else "Write"
-                self._fail("access", f"missing ACL: {right} on Topic {topic}", ExitStatus.CONFIG)
+                reads = topic == settings.input.topic
+                right = read_input(settings) if reads else write_output(topic)
+                self._fail("access", right, ExitStatus.CONFIG)
             else:
                 # The input belongs to those who write it, so only trials make it.
                 more = " --with-input" if topic == settings.input.topic else ""

@@ -1,8 +1,9 @@
 """What is owed after trouble, before records may count again.
 
-Decides the order: wait, then a new producer, then back to the committed offsets. While anything
-is owed the partitions concerned bring no records that count; while we wait none are fetched, but
-fetching goes on so that the group sees a live member.
+Decides the order: wait, then a new producer (and consumer, when the credentials are new), then
+back to the committed offsets. While anything is owed the partitions concerned bring no records
+that count; while we wait none are fetched, but fetching goes on so that the group sees a live
+member.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,7 @@ class Recovery:
         self._health = health
         self._rewind: dict[int, int] = {}
         self._rebuild = False
+        self._renewal = False
         self._retry_at_s: float | None = None
         self._backoff_s = _BACKOFF_FIRST_S
 
@@ -36,6 +38,11 @@ class Recovery:
     def partitions(self) -> frozenset[int]:
         """Those that must be read again from their committed offsets."""
         return frozenset(self._rewind)
+
+    @property
+    def owes_client(self) -> bool:
+        """Whether a client must be made anew first: until then nothing can be delivered."""
+        return self._rebuild or self._renewal
 
     def owe_rewind(self, fallback: Mapping[int, int]) -> None:
         """These partitions must go back; to these offsets where none is committed."""
@@ -46,10 +53,22 @@ class Recovery:
         """The producer is over."""
         self._rebuild = True
 
+    def owe_renewal(self) -> None:
+        """The credentials are new: so must both clients be, at once."""
+        self._renewal = True
+        if self._retry_at_s is not None:
+            self._retry_at_s = self._clock.now_s()
+
+    def deny(self, reason: str) -> None:
+        """What is wanted is not allowed: not ready until a unit goes through."""
+        self._health.denied = reason
+
     def release(self, partitions: Sequence[int]) -> None:
         """Another member reads these now: a rewind must not touch them."""
         for partition in partitions:
             self._rewind.pop(partition, None)
+        if not self._rewind:
+            self._health.denied = ""
 
     def wait(self, reason: str) -> None:
         """Bring no records for a while, longer each time until :meth:`succeeded`."""
@@ -60,8 +79,9 @@ class Recovery:
         log.warning("paused", reason=reason)
 
     def succeeded(self) -> None:
-        """A batch went through: the next trouble is a new one."""
+        """A unit went through: the next trouble is a new one."""
         self._backoff_s = _BACKOFF_FIRST_S
+        self._health.denied = ""
 
     def settle(self, now_s: float) -> None:
         """Pay what can be paid now; call between fetches.
@@ -72,6 +92,10 @@ class Recovery:
         if self._retry_at_s is not None and now_s < self._retry_at_s:
             return
         try:
+            if self._renewal:
+                self._sink.renew()
+                self._source.renew()
+                self._renewal = self._rebuild = False
             if self._rebuild:
                 self._sink.rebuild()
                 self._rebuild = False

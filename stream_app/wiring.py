@@ -18,6 +18,7 @@ from stream_app import __version__, failpoints
 from stream_app.adapters.avro.parts import build_decoder, build_encoder
 from stream_app.adapters.kafka.admin import KafkaAdmin
 from stream_app.adapters.kafka.at_least_once_sink import AtLeastOnceSink
+from stream_app.adapters.kafka.credential_files import KafkaCredentialFiles
 from stream_app.adapters.kafka.source import KafkaSource
 from stream_app.adapters.kafka.transactional_sink import TransactionalSink
 from stream_app.adapters.model.onnx_model import OnnxModel
@@ -33,6 +34,7 @@ from stream_app.core.batching import BatchBound, TransactionPolicy
 from stream_app.core.breaker import Breaker, BreakerLimits
 from stream_app.core.dead_letters import Origin
 from stream_app.core.metrics import MODEL_INFO, MODEL_LOAD_SECONDS, WORKERS_WANTED
+from stream_app.credentials import Credentials
 from stream_app.errors import ConfigError, ExitStatus, RetriableError, UnavailableError
 from stream_app.health import WorkerHealth
 from stream_app.loop import Loop, LoopConfig
@@ -204,7 +206,13 @@ def build_loop(
 ) -> Loop:
     """The loop with its two Kafka edges."""
     kafka, batch = settings.kafka, settings.batch
-    source = KafkaSource(settings, clock, telemetry)
+    files = KafkaCredentialFiles(kafka)
+    credentials = Credentials(files, clock, telemetry, kafka.credentials_check_s)
+
+    def denied(reason: str) -> None:
+        health.denied = reason
+
+    source = KafkaSource(settings, clock, telemetry, denied)
     exactly_once = settings.delivery is Delivery.EXACTLY_ONCE
     sink: Sink
     if exactly_once:
@@ -212,7 +220,12 @@ def build_loop(
         def waiting(value: bool) -> None:
             health.waiting = value
 
-        sink = TransactionalSink(settings, transactional_id, clock, telemetry, watchdog, waiting)
+        def rotated() -> bool:
+            return credentials.changed(clock.now_s()) and credentials.usable()
+
+        sink = TransactionalSink(
+            settings, transactional_id, clock, telemetry, watchdog, waiting, rotated
+        )
     else:
         sink = AtLeastOnceSink(
             settings, transactional_id, clock, telemetry, watchdog, source.commit
@@ -226,8 +239,9 @@ def build_loop(
         start_wait_s=settings.start.wait_s,
         commit_budget_s=min(kafka.transaction_timeout_s, 0.2 * kafka.max_poll_interval_s),
         drain_budget_s=_DRAIN_SHARE * settings.worker.grace_period_s,
+        denied_patience_s=settings.worker.denied_patience_s,
     )
-    return Loop(config, source, sink, scorer, clock, telemetry, watchdog, health)
+    return Loop(config, source, sink, scorer, clock, telemetry, watchdog, health, credentials)
 
 
 def _wait_for(

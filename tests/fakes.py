@@ -118,6 +118,9 @@ class FakeSource:
         self._generation = 0
         self._member_id = "member"
         self.rewind_failures = 0
+        self.renewals = 0
+        self.renewal_failures = 0
+        self._comes_back: list[int] = []
         self.closed = False
         self.seen_open: list[int] = []
 
@@ -126,6 +129,9 @@ class FakeSource:
 
     def fetch(self, max_records: int, wait_s: float) -> RecordBatch:
         assert wait_s >= 0
+        if self._comes_back:
+            self._happen(Step("assign", tuple(self._comes_back)))
+            self._comes_back = []
         step = next(self._script, None)
         held = self._take(1) if step is not None and step.mid_fetch else []
         changed = self._happen(step) if step is not None else []
@@ -211,6 +217,17 @@ class FakeSource:
             raise RetriableError("no coordinator")
         self.seek({p: self._cluster.committed.get(p, o) for p, o in fallback.items()})
 
+    def renew(self) -> None:
+        assert self._listener is not None
+        self.renewals += 1
+        if self.renewal_failures:
+            self.renewal_failures -= 1
+            raise RetriableError("no coordinator")
+        ours = sorted(self._positions)
+        self._listener.revoked(ours)
+        self._give_away(ours, 1)
+        self._comes_back = ours
+
     def pause(self) -> None:
         self._paused = True
 
@@ -249,6 +266,7 @@ class FakeSink:
         self.committed = 0
         self.aborted = 0
         self.rebuilds = 0
+        self.renewals = 0
         self.closed = False
 
     def open(self) -> None:
@@ -312,9 +330,34 @@ class FakeSink:
         self._pending = None
         self._dead = False
 
+    def renew(self) -> None:
+        assert self._pending is None, "a unit was open"
+        self.renewals += 1
+        self._dead = False
+
     def close(self) -> None:
         self.abort()
         self.closed = True
+
+
+class FakeFiles:
+    """Credential files; a word for what they hold at each look, and at the end as before.
+
+    One that begins with "bad" is refused.
+    """
+
+    def __init__(self, contents: Iterator[str]) -> None:
+        self._contents = contents
+        self._now = ""
+        self.tried: list[str] = []
+
+    def fingerprint(self) -> str:
+        self._now = next(self._contents, self._now)
+        return self._now
+
+    def fault(self) -> str | None:
+        self.tried.append(self._now)
+        return f"refused: {self._now}" if self._now.startswith("bad") else None
 
 
 def _positions_of(outputs: OutputBatch) -> list[tuple[int, int]]:

@@ -87,6 +87,10 @@ RECORDS_STALE = _counter(
     "stream_app_records_stale_total",
     "Records dropped and fetched again because they came under an older assignment.",
 )
+RECORDS_DELETED_UNREAD = _counter(
+    "stream_app_records_deleted_unread_total",
+    "Records that were deleted from the input before they were read: lost.",
+)
 PREDICTIONS = _counter("stream_app_predictions_total", "Predictions committed.")
 DEAD_LETTERS = _counter("stream_app_dead_letters_total", "Dead letters committed.", "stage", "code")
 BATCH_RECORDS = Metric(
@@ -114,6 +118,12 @@ CONSUMER_LAG = _gauge(
     "partition",
     merge=Merge.LATEST,
 )
+INPUT_STALLED_SECONDS = _gauge(
+    "stream_app_input_stalled_seconds",
+    "How long the partition's records have been hidden behind a producer's open transaction.",
+    "partition",
+    merge=Merge.LATEST,
+)
 REBALANCES = _counter("stream_app_rebalances_total", "Rebalance events.", "event")
 ASSIGNED_PARTITIONS = _gauge(
     "stream_app_assigned_partitions", "Input partitions assigned.", merge=Merge.SUM
@@ -123,6 +133,11 @@ PRODUCER_REBUILDS = _counter(
 )
 CLIENT_ERRORS = _counter(
     "stream_app_client_errors_total", "Errors that the Kafka client reported.", "code"
+)
+CREDENTIALS_REFUSED = _gauge(
+    "stream_app_credentials_refused",
+    "Workers whose new credential files are not accepted, so that the old ones stay in use.",
+    merge=Merge.SUM,
 )
 PAUSED = _gauge("stream_app_paused", "Workers that wait for the world to heal.", merge=Merge.SUM)
 REGISTRY_REQUESTS = _counter(

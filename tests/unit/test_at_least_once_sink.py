@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from stream_app.adapters.kafka import sink as kafka_sink
+from stream_app.adapters.kafka import clients as kafka_clients
 from stream_app.adapters.kafka.at_least_once_sink import AtLeastOnceSink
 from stream_app.adapters.process.prometheus_telemetry import NullTelemetry
 from stream_app.adapters.process.watchdog import NullWatchdog
@@ -61,7 +61,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
         made.producers += 1
         return Producer(made.flushes)
 
-    monkeypatch.setattr(kafka_sink, "Producer", producer)
+    monkeypatch.setattr(kafka_clients, "Producer", producer)
     settings = load_settings(
         overrides={
             "delivery": "at_least_once",

@@ -18,7 +18,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"core", "errors", "resources", "verify"}),
     frozenset(
         {"ports", "settings", "settings_rules", "settings_sections", "failpoints", "health"}
-        | {"settings_security"}
+        | {"settings_security", "surroundings"}
     ),
     frozenset({"scorer", "scoring", "loop", "committer", "recovery", "unit", "credentials"}),
     frozenset({"adapters"}),

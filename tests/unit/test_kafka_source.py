@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
-from stream_app.adapters.kafka import source as kafka_source
+from stream_app.adapters.kafka import clients as kafka_clients
 from stream_app.adapters.kafka.source import KafkaSource
 from stream_app.adapters.kafka.start_policy import StartPolicy
 from stream_app.adapters.kafka.topic_identity import TopicIdentity
@@ -66,6 +66,9 @@ class ScriptedConsumer:
     def subscribe(self, _: list[str], **callbacks: Callable[..., None]) -> None:
         self._callbacks = callbacks
 
+    def position(self, _: list[Any]) -> list[Any]:
+        return []
+
     def consume(self, *_: float) -> list[Message]:
         return self.script.pop(0)() if self.script else []
 
@@ -100,7 +103,7 @@ class Bench:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.consumer = ScriptedConsumer()
-        monkeypatch.setattr(kafka_source, "Consumer", lambda _: self.consumer)
+        monkeypatch.setattr(kafka_clients, "Consumer", lambda _: self.consumer)
         monkeypatch.setattr(StartPolicy, "prepare", lambda _: None)
         monkeypatch.setattr(TopicIdentity, "learn", lambda _: None)
         settings = load_settings(

@@ -4,16 +4,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stream_app.adapters.process.prometheus_telemetry import NullTelemetry
 from stream_app.adapters.process.watchdog import NullWatchdog
 from stream_app.core.batching import BatchBound, TransactionPolicy
+from stream_app.credentials import Credentials
 from stream_app.errors import FatalError
 from stream_app.health import WorkerHealth
 from stream_app.loop import Loop, LoopConfig
-from tests.fakes import Echo, FakeClock, FakeCluster, FakeSink, FakeSource, Step
+from tests.fakes import Echo, FakeClock, FakeCluster, FakeFiles, FakeSink, FakeSource, Step
 
 ALL = (0, 1, 2)
 TURNS = 3_000
@@ -45,6 +46,7 @@ def bench(
     troubles: Sequence[bool] = (),
     *,
     begin_faults: Sequence[str] = (),
+    files: Sequence[str] = (),
     told_in_the_end: bool = False,
 ) -> Bench:
     """A loop on three partitions of 40 records each.
@@ -54,6 +56,7 @@ def bench(
         faults: Of the sink, one a call.
         troubles: Of the processor, one a batch.
         begin_faults: Of the sink, one a begin.
+        files: What the credential files hold, one a look.
         told_in_the_end: After the script, the member learns that it lost all and gets all.
     """
     cluster = FakeCluster(dict.fromkeys(ALL, 40))
@@ -62,7 +65,7 @@ def bench(
     sink = FakeSink(cluster, iter(faults), iter(begin_faults))
     echo = Echo(iter(troubles))
     loop = Loop(
-        LoopConfig(TransactionPolicy(0.05, 30), BatchBound.starting(7, 1.0), 60.0, 1.0, 1.0),
+        LoopConfig(TransactionPolicy(0.05, 30), BatchBound.starting(7, 1.0), 60.0, 1.0, 1.0, 30.0),
         source,
         sink,
         echo,
@@ -70,6 +73,7 @@ def bench(
         NullTelemetry(),
         NullWatchdog(),
         WorkerHealth(clock, 60.0, NullTelemetry()),
+        Credentials(FakeFiles(iter(files)), clock, NullTelemetry(), every_s=0.02),
     )
     return Bench(cluster, source, sink, echo, loop)
 
@@ -200,6 +204,29 @@ def test_aborts_without_end_for_a_reason_that_does_not_heal_end_the_loop() -> No
     assert case.cluster.outcomes == []
 
 
+def test_new_credentials_are_taken_between_two_units() -> None:
+    case = bench([Step("assign", ALL)], files=["", "new", "new", "newer"])
+    case.run()
+    assert case.cluster.repeated_or_lost() == []
+    assert (case.sink.renewals, case.source.renewals) == (2, 2)
+    assert case.sink.aborted == 0, "what was open is committed, not undone"
+
+
+def test_credentials_that_nobody_accepts_change_nothing() -> None:
+    case = bench([Step("assign", ALL)], files=["", "bad"])
+    case.run()
+    assert case.cluster.repeated_or_lost() == []
+    assert (case.sink.renewals, case.source.renewals) == (0, 0)
+
+
+def test_a_consumer_that_cannot_be_made_anew_is_tried_again() -> None:
+    case = bench([Step("assign", ALL)], files=["", "new"])
+    case.source.renewal_failures = 3
+    case.run()
+    assert case.cluster.repeated_or_lost() == []
+    assert case.source.renewals == 4
+
+
 STEPS = st.builds(
     Step,
     kind=st.sampled_from(["assign", "revoke", "lost", "zombie", "expelled", "replaced"]),
@@ -216,6 +243,18 @@ STEPS = st.builds(
     troubles=st.lists(st.booleans(), max_size=10),
     begin_faults=st.lists(st.sampled_from(["", "", "fenced", "away"]), max_size=10),
     rewind_failures=st.integers(0, 3),
+    files=st.lists(st.sampled_from(["", "", "", "one", "two", "bad"]), max_size=30),
+    renewal_failures=st.integers(0, 2),
+)
+@example(
+    # The commit in a revocation is fenced, and the same fetch brings rows of another partition.
+    script=[Step("assign", (0, 1)), None, None, None, Step("revoke", (0,))],
+    faults=["", "fenced"],
+    troubles=[],
+    begin_faults=["fenced"],
+    rewind_failures=2,
+    files=[],
+    renewal_failures=0,
 )
 def test_each_position_has_one_outcome_whatever_happens(
     script: list[Step | None],
@@ -223,9 +262,14 @@ def test_each_position_has_one_outcome_whatever_happens(
     troubles: list[bool],
     begin_faults: list[str],
     rewind_failures: int,
+    files: list[str],
+    renewal_failures: int,
 ) -> None:
-    case = bench(script, faults, troubles, begin_faults=begin_faults, told_in_the_end=True)
+    case = bench(
+        script, faults, troubles, begin_faults=begin_faults, files=files, told_in_the_end=True
+    )
     case.source.rewind_failures = rewind_failures
+    case.source.renewal_failures = renewal_failures
     case.run()
     assert case.cluster.drained, "the loop stopped making progress"
     assert case.cluster.repeated_or_lost() == []

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from stream_app.adapters.kafka import sink as kafka_sink
+from stream_app.adapters.kafka import clients as kafka_clients
 from stream_app.adapters.kafka.transactional_sink import TransactionalSink
 from stream_app.adapters.process.prometheus_telemetry import NullTelemetry
 from stream_app.adapters.process.watchdog import NullWatchdog
@@ -99,7 +99,7 @@ def make(monkeypatch: pytest.MonkeyPatch, calls: list[str]) -> Callable[..., Any
     """A sink, opened, whose producers follow one script."""
 
     def sink(**script: list[Any]) -> TransactionalSink:
-        monkeypatch.setattr(kafka_sink, "Producer", lambda _: ScriptedProducer(script, calls))
+        monkeypatch.setattr(kafka_clients, "Producer", lambda _: ScriptedProducer(script, calls))
         settings = load_settings(
             overrides={
                 "kafka.bootstrap_servers": "127.0.0.1:9",

@@ -16,6 +16,12 @@ from confluent_kafka.admin import AclOperation
 from stream_app.adapters.kafka.admin import KafkaAdmin
 from stream_app.adapters.kafka.config import consumer_properties, producer_properties
 from stream_app.adapters.kafka.errors import explain
+from stream_app.adapters.kafka.rights import (
+    read_group,
+    read_input,
+    write_output,
+    write_transaction,
+)
 from stream_app.settings import Delivery, Settings
 
 log = structlog.get_logger(__name__)
@@ -70,7 +76,7 @@ def _topic_faults(admin: KafkaAdmin, settings: Settings) -> Iterator[str]:
     )
     for topic, future in futures.items():
         operation = needed[topic]
-        missing = f"missing ACL: {operation.name.title()} on Topic {topic}"
+        missing = read_input(settings) if topic == settings.input.topic else write_output(topic)
         try:
             allowed = future.result(_PROBE_TIMEOUT_S).authorized_operations
         except (KafkaException, TimeoutError) as exc:
@@ -83,7 +89,7 @@ def _topic_faults(admin: KafkaAdmin, settings: Settings) -> Iterator[str]:
 
 def _group_faults(admin: KafkaAdmin, settings: Settings) -> Iterator[str]:
     group = settings.kafka.group
-    missing = f"missing ACL: Read on Group {group}"
+    missing = read_group(settings)
     futures = admin.client.describe_consumer_groups(
         [group], include_authorized_operations=True, request_timeout=_PROBE_TIMEOUT_S
     )
@@ -108,7 +114,7 @@ def _transaction_faults(settings: Settings) -> Iterator[str]:
     except KafkaException as exc:
         error = exc.args[0]
         if error.code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
-            yield f"missing ACL: Write on TransactionalId, prefix {settings.kafka.group}-"
+            yield write_transaction(settings)
         elif error.code() == KafkaError.INVALID_TRANSACTION_TIMEOUT:
             yield explain("init_transactions", error)
         else:

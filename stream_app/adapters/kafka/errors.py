@@ -11,6 +11,8 @@ from confluent_kafka import KafkaError
 from stream_app.errors import AbortedError, FatalError, FencedError, StreamAppError
 
 _FENCED = {
+    # Ends the producer too; a new one can be made once the right is back.
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
     # What every later call of a producer says after its first fatal error, without the flag.
     KafkaError._FATAL,
     KafkaError._FENCED,
@@ -49,30 +51,33 @@ _PERMANENT = {
     KafkaError._UNKNOWN_TOPIC,
     KafkaError._UNKNOWN_PARTITION,
 }
-_NOT_ALLOWED = {
-    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-}
+_NOT_ALLOWED = {KafkaError.CLUSTER_AUTHORIZATION_FAILED}
 
 
-def explain(what: str, error: Any) -> str:
-    """One line: what was being done, the client's reason, and the remedy if there is one."""
-    remedy = _REMEDIES.get(error.code())
+def explain(what: str, error: Any, known: str | None = None) -> str:
+    """One line: what was being done, the client's reason, and the remedy if there is one.
+
+    Args:
+        what: Was being done.
+        error: The client's.
+        known: A remedy that says more than ours, which knows no names.
+    """
+    remedy = known or _REMEDIES.get(error.code())
     text = f"{what}: {error.str()} [{error.name()}]"
     return f"{text}; {remedy}" if remedy else text
 
 
-def fatal(what: str, error: Any) -> StreamAppError:
-    """The error that ends this producer, or this process."""
+def fatal(what: str, error: Any, known: str | None = None) -> StreamAppError:
+    """The error that ends this producer, or this process; ``known`` as in :func:`explain`."""
     if error.code() in _NOT_ALLOWED:
-        return FatalError(explain(what, error))
+        return FatalError(explain(what, error, known))
     if error.fatal() or error.code() in _FENCED:
-        return FencedError(explain(what, error))
-    return FatalError(explain(what, error))
+        return FencedError(explain(what, error, known))
+    return FatalError(explain(what, error, known))
 
 
-def aborts(what: str, error: Any) -> StreamAppError:
+def aborts(what: str, error: Any, known: str | None = None) -> StreamAppError:
     """The error of a unit that failed: to be aborted, unless the producer itself is over."""
     if error.fatal() or error.code() in _FENCED or error.code() in _NOT_ALLOWED:
-        return fatal(what, error)
-    return AbortedError(explain(what, error), permanent=error.code() in _PERMANENT)
+        return fatal(what, error, known)
+    return AbortedError(explain(what, error, known), permanent=error.code() in _PERMANENT)

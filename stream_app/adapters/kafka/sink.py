@@ -15,14 +15,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import structlog
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException
 
+from stream_app.adapters.kafka.clients import new_producer
 from stream_app.adapters.kafka.config import producer_properties
-from stream_app.adapters.kafka.errors import aborts, explain
+from stream_app.adapters.kafka.error_log import ErrorLog
+from stream_app.adapters.kafka.errors import aborts
 from stream_app.adapters.kafka.output_routes import OutputRoutes
+from stream_app.adapters.kafka.rights import missing_right, write_output
 from stream_app.core.columns import OutputBatch
-from stream_app.core.metrics import CLIENT_ERRORS, PRODUCER_REBUILDS
-from stream_app.errors import AbortedError, FencedError
+from stream_app.core.metrics import PRODUCER_REBUILDS
+from stream_app.errors import (
+    AbortedError,
+    ConfigError,
+    FencedError,
+    RetriableError,
+    StreamAppError,
+)
 from stream_app.ports import Clock, Telemetry, Watchdog
 from stream_app.settings import Settings
 
@@ -59,18 +68,19 @@ class KafkaSink:
         self._clock = clock
         self._telemetry = telemetry
         self._watchdog = watchdog
-        self._failure: Any = None
+        self._errors = ErrorLog("producer", clock, telemetry)
+        self._failure: StreamAppError | None = None
         self._producer: Any = None
         self._rebuilt_s: deque[float] = deque(maxlen=_REBUILDS)
         self._routes = OutputRoutes(settings, clock)
 
     def open(self) -> None:
         """See the port."""
-        properties = producer_properties(self._settings, self._transactional_id, self._on_error)
+        properties = producer_properties(self._settings, self._transactional_id, self._errors)
         # A unit needs to hear of failures only; each report costs about a microsecond.
         properties["delivery.report.only.error"] = True
         properties["on_delivery"] = self._delivered
-        self._producer = Producer(properties)
+        self._producer = new_producer(properties, self._settings.kafka)
         self._failure = None
 
     def begin(self) -> None:
@@ -101,7 +111,7 @@ class KafkaSink:
                     self._raise_failure()
                 except KafkaException as exc:
                     if exc.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:
-                        raise aborts("produce", exc.args[0]) from exc
+                        raise self._failed("produce", exc.args[0], topic) from exc
                     # The library would commit without it: somebody else must hear of it.
                     refused.append(position)
                     break
@@ -122,6 +132,10 @@ class KafkaSink:
         self._renew()
         self._rebuilt_s.append(now_s)
 
+    def renew(self) -> None:
+        """See the port."""
+        self._renew()
+
     def close(self) -> None:
         """See the port."""
         producer, self._producer = self._producer, None
@@ -135,7 +149,11 @@ class KafkaSink:
         self._telemetry.count(PRODUCER_REBUILDS)
         log.warning("producer_rebuilt", transactional_id=self._transactional_id)
         self.close()
-        self.open()
+        try:
+            self.open()
+        except ConfigError as exc:
+            # A credential file is being written at this moment.
+            raise RetriableError(str(exc)) from exc
 
     def _flush(self, deadline_s: float) -> None:
         """Wait until everything handed over is delivered, or the deadline has come.
@@ -158,22 +176,29 @@ class KafkaSink:
         try:
             return call()
         except KafkaException as exc:
-            raise aborts("deliver", exc.args[0]) from exc
+            raise self._failed("deliver", exc.args[0]) from exc
 
     def _delivered(self, error: Any, message: Any) -> None:
         """Latch the first real failure; the unit fails when it is looked at next."""
         if error is None or error.code() in _AFTER_ABORT:
             return
         if self._failure is None:
-            self._failure = error
+            self._failure = self._failed("deliver", error, message.topic())
             if error.code() == KafkaError.INVALID_TIMESTAMP:
                 self._routes.distrust_timestamps()
-            log.error("delivery_failed", topic=message.topic(), reason=explain("deliver", error))
+            log.error("delivery_failed", topic=message.topic(), reason=str(self._failure))
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
-            raise aborts("deliver", self._failure)
+            raise self._failure
 
-    def _on_error(self, error: Any) -> None:
-        self._telemetry.count(CLIENT_ERRORS, 1, error.name())
-        log.warning("kafka_client_error", client="producer", reason=explain("connection", error))
+    def _failed(self, what: str, error: Any, topic: str = "") -> StreamAppError:
+        """Our error, with the name of the right that is missing if it is about one."""
+        return aborts(what, error, self._missing_right(error, topic))
+
+    def _missing_right(self, error: Any, topic: str = "") -> str | None:
+        settings = self._settings
+        topics = [topic] if topic else [settings.predictions_topic, settings.dlq_topic]
+        return missing_right(
+            settings, error.code(), lambda: "; or ".join(write_output(name) for name in topics)
+        )

@@ -6,36 +6,32 @@ at-least-once sink calls.
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
+from stream_app.adapters.kafka.clients import new_consumer
 from stream_app.adapters.kafka.columns import to_columns
 from stream_app.adapters.kafka.config import consumer_properties
-from stream_app.adapters.kafka.errors import aborts, explain
+from stream_app.adapters.kafka.denial import DENIED, Denial
+from stream_app.adapters.kafka.error_log import ErrorLog
+from stream_app.adapters.kafka.errors import explain
+from stream_app.adapters.kafka.group_offsets import commit_offsets, committed_offsets
 from stream_app.adapters.kafka.lag import Lag
 from stream_app.adapters.kafka.membership import membership_of
+from stream_app.adapters.kafka.stalled_input import StalledInput
 from stream_app.adapters.kafka.start_policy import StartPolicy
 from stream_app.adapters.kafka.topic_identity import TopicIdentity
 from stream_app.core.columns import RecordBatch
 from stream_app.core.metrics import CLIENT_ERRORS, RECORDS_FETCHED, RECORDS_STALE
 from stream_app.core.positions import GroupMembership, NextOffset
-from stream_app.errors import AbortedError, FatalError, RetriableError
+from stream_app.errors import FatalError, RetriableError
 from stream_app.ports import Clock, RebalanceListener, Telemetry
 from stream_app.settings import Settings
 
 log = structlog.get_logger(__name__)
-
-_DENIED = {
-    KafkaError.TOPIC_AUTHORIZATION_FAILED,
-    KafkaError.GROUP_AUTHORIZATION_FAILED,
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-}
-_DENIED_PATIENCE_S = 60.0
-"""A right that is missing this long ends the process: somebody must give it back. An input that
-is idle looks the same when the right is back; a start more is the cheaper mistake."""
 
 _OPEN_AGAIN_S = 0.5
 """Some refusals, of a topic that does not exist, come at once; not to be asked in a tight loop."""
@@ -44,21 +40,28 @@ _OPEN_AGAIN_S = 0.5
 class KafkaSource:
     """See :class:`~stream_app.ports.Source`."""
 
-    def __init__(self, settings: Settings, clock: Clock, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        telemetry: Telemetry,
+        tell_denied: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Make the client; ``tell_denied`` hears which right is missing, and "" when it is back."""
+        self._settings = settings
+        self._denial = Denial(settings, clock, tell_denied)
         self._topic = settings.input.topic
         self._timeout_s = settings.kafka.request_timeout_s
         self._clock = clock
         self._telemetry = telemetry
-        self._consumer = Consumer(consumer_properties(settings, self._on_error))
+        self._errors = ErrorLog("consumer", clock, telemetry)
         self._identity = TopicIdentity(settings, clock)
-        self._start = StartPolicy(settings, self._consumer, self._identity)
+        self._take(self._new_client())
         self._listener: RebalanceListener | None = None
         self._assigned: frozenset[int] = frozenset()
         self._changed: set[int] = set()
         self._stored: Exception | None = None
         self._paused = False
-        self._lag = Lag(self._consumer, self._topic)
-        self._denied: tuple[float, Any] | None = None
         self._closed = False
 
     # -- the port ---------------------------------------------------------------------------
@@ -72,12 +75,7 @@ class KafkaSource:
             time.sleep(_OPEN_AGAIN_S)
             raise
         self._listener = listener
-        self._consumer.subscribe(
-            [self._topic],
-            on_assign=self._on_assign,
-            on_revoke=self._on_revoke,
-            on_lost=self._on_lost,
-        )
+        self._subscribe()
 
     def fetch(self, max_records: int, wait_s: float) -> RecordBatch:
         """See the port.
@@ -86,6 +84,7 @@ class KafkaSource:
         wait the whole time unless that many came.
         """
         self._identity.check()
+        self._stalled.look(self._assigned)
         held = self._consume(1, wait_s)
         self._changed.clear()
         rest = self._consume(max_records - 1, 0.0) if held and max_records > 1 else []
@@ -95,7 +94,9 @@ class KafkaSource:
         # nobody else would notice.
         rows = self._rows(held, self._assigned - self._changed)
         rows += self._rows(rest, self._assigned)
-        self._end_if_denied(came=bool(rows))
+        if rows:
+            self._denial.over()
+        self._denial.end_if_too_long()
         batch = to_columns(self._topic, rows)
         self._telemetry.count(RECORDS_FETCHED, len(batch))
         if self._paused and len(batch):
@@ -132,19 +133,11 @@ class KafkaSource:
 
     def rewind(self, fallback: Mapping[int, int]) -> None:
         """See the port."""
-        wanted = [TopicPartition(self._topic, p) for p in fallback if p in self._assigned]
+        wanted = [partition for partition in fallback if partition in self._assigned]
         if not wanted:
             return
-        try:
-            found = self._consumer.committed(wanted, timeout=self._timeout_s)
-        except KafkaException as exc:
-            raise RetriableError(explain("reading committed offsets", exc.args[0])) from exc
-        failed = next((tp.error for tp in found if tp.error), None)
-        if failed is not None:
-            raise RetriableError(explain("reading committed offsets", failed))
-        self.seek(
-            {tp.partition: tp.offset if tp.offset >= 0 else fallback[tp.partition] for tp in found}
-        )
+        found = committed_offsets(self._consumer, self._topic, wanted, self._timeout_s)
+        self.seek({p: offset if offset >= 0 else fallback[p] for p, offset in found.items()})
 
     def pause(self) -> None:
         """See the port."""
@@ -162,6 +155,14 @@ class KafkaSource:
         """See the port."""
         return self._lag.of(self._assigned)
 
+    def renew(self) -> None:
+        """See the port; if no new client can be made, the old one stays."""
+        fresh = self._new_client()
+        self._consumer.close()
+        self._raise_stored()
+        self._take(fresh)
+        self._subscribe()
+
     def close(self) -> None:
         """See the port."""
         if not self._closed:
@@ -175,17 +176,28 @@ class KafkaSource:
         Raises:
             AbortedError: not committed; the group moved on, or the broker did not answer.
         """
-        wanted = [
-            TopicPartition(self._topic, p, o.offset, metadata=o.metadata)
-            for p, o in offsets.items()
-        ]
-        try:
-            done = self._consumer.commit(offsets=wanted, asynchronous=False)
-        except KafkaException as exc:
-            raise aborts("commit", exc.args[0]) from exc
-        failed = next((tp.error for tp in done or [] if tp.error), None)
-        if failed is not None:
-            raise AbortedError(explain("commit", failed))
+        commit_offsets(self._consumer, self._topic, offsets)
+
+    # -- the client ------------------------------------------------------------------------
+
+    def _new_client(self) -> Any:
+        properties = consumer_properties(self._settings, self._errors)
+        return new_consumer(properties, self._settings.kafka)
+
+    def _take(self, consumer: Any) -> None:
+        self._consumer = consumer
+        self._start = StartPolicy(self._settings, consumer, self._identity, self._telemetry)
+        self._lag = Lag(consumer, self._topic)
+        after_s = self._settings.input.stalled_after_s
+        self._stalled = StalledInput(consumer, self._topic, after_s, self._clock, self._telemetry)
+
+    def _subscribe(self) -> None:
+        self._consumer.subscribe(
+            [self._topic],
+            on_assign=self._on_assign,
+            on_revoke=self._on_revoke,
+            on_lost=self._on_lost,
+        )
 
     # -- fetching ---------------------------------------------------------------------------
 
@@ -214,28 +226,15 @@ class KafkaSource:
         if code == KafkaError._AUTO_OFFSET_RESET:
             # Of a partition that has gone meanwhile, it is its next owner's to answer.
             if message.partition() in ours:
-                self._assign_at([self._start.target(message.topic(), message.partition(), error)])
-        elif code in _DENIED:
-            self._deny(error)
+                place = message.topic(), message.partition(), message.offset()
+                self._assign_at([self._start.target(*place)])
+        elif code in DENIED:
+            self._denial.note(error)
         else:
             if code == KafkaError.UNKNOWN_TOPIC_OR_PART:
                 self._identity.suspect()
             log.warning("consumer_error", code=error.name(), reason=error.str())
         return False
-
-    def _deny(self, error: Any) -> None:
-        self._denied = self._denied or (self._clock.now_s(), error)
-        log.error("access_denied", code=error.name(), reason=explain("consume", error))
-
-    def _end_if_denied(self, *, came: bool) -> None:
-        """Of a topic the client says it once, of a group every two seconds; so we keep the time."""
-        if self._denied is None:
-            return
-        since_s, error = self._denied
-        if came:
-            self._denied = None
-        elif self._clock.now_s() - since_s > _DENIED_PATIENCE_S:
-            raise FatalError(explain("consume", error))
 
     def _assign_at(self, targets: Sequence[Any]) -> None:
         self._consumer.incremental_unassign(list(targets))
@@ -255,7 +254,7 @@ class KafkaSource:
             consumer.pause(partitions)
         self._assigned |= set(numbers)
         self._changed.update(numbers)
-        self._denied = None
+        self._denial.over()
         self._tell("assigned", numbers)
 
     def _on_revoke(self, consumer: Any, partitions: list[Any]) -> None:
@@ -272,6 +271,7 @@ class KafkaSource:
         numbers = {tp.partition for tp in partitions}
         self._assigned -= numbers
         self._lag.forget(numbers)
+        self._stalled.forget(numbers)
         self._changed |= numbers
         consumer.incremental_unassign(partitions)
 
@@ -289,7 +289,3 @@ class KafkaSource:
         stored, self._stored = self._stored, None
         if stored is not None:
             raise stored
-
-    def _on_error(self, error: Any) -> None:
-        self._telemetry.count(CLIENT_ERRORS, 1, error.name())
-        log.warning("kafka_client_error", client="consumer", reason=explain("connection", error))

@@ -5,6 +5,7 @@ group's start is written down as committed offsets before anybody joins: afterwa
 without an offset can only be a new one, however many workers start at once.
 """
 
+from collections import Counter
 from typing import Any
 
 import structlog
@@ -12,8 +13,10 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from stream_app.adapters.kafka.errors import explain
 from stream_app.adapters.kafka.topic_identity import TopicIdentity
+from stream_app.core.metrics import RECORDS_DELETED_UNREAD
 from stream_app.core.position_notes import PositionNote
 from stream_app.errors import ConfigError, DataError, RetriableError
+from stream_app.ports import Telemetry
 from stream_app.settings import Settings, StartAt
 
 log = structlog.get_logger(__name__)
@@ -24,20 +27,31 @@ _GROUP_IS_ACTIVE = {
     KafkaError.REBALANCE_IN_PROGRESS,
     KafkaError.STALE_MEMBER_EPOCH,
 }
+_PATIENT_LOOKS = 50
+"""Each costs a fetch that fails: about 0.1 s."""
 
 
 class StartPolicy:
     """The start settings, applied to one consumer's group and topic."""
 
-    def __init__(self, settings: Settings, consumer: Any, identity: TopicIdentity) -> None:
+    def __init__(
+        self, settings: Settings, consumer: Any, identity: TopicIdentity, telemetry: Telemetry
+    ) -> None:
         self._identity = identity
+        self._telemetry = telemetry
+        self._waited: Counter[int] = Counter()
         self._settings = settings
         self._topic = settings.input.topic
         self._timeout_s = settings.kafka.request_timeout_s
         self._consumer = consumer
 
-    def target(self, topic: str, partition: int, error: Any) -> Any:
+    def target(self, topic: str, partition: int, at: int | None) -> Any:
         """Where to read a partition whose offset is missing or out of range.
+
+        Args:
+            topic: The topic.
+            partition: Of the topic.
+            at: The offset that is out of range; not positive where none was known.
 
         Raises:
             DataError: the setting of this case says ``fail``, or the topic is another one.
@@ -53,26 +67,19 @@ class StartPolicy:
             log.warning("start_policy_waits", reason=explain("reading offsets", exc.args[0]))
             return TopicPartition(topic, partition)
         own = offsets.get(partition)
+        if own is not None and at is not None and self._must_commit_first(partition, own, at):
+            return TopicPartition(topic, partition, at)
+        self._waited.pop(partition, None)
         if own is not None and low <= own <= high:
             return TopicPartition(topic, partition, own)
-        if own is not None:
-            choice, name = self._settings.start.expired, "start.expired"
-            case = (
-                f"offset {own} of {topic}[{partition}] is committed, but the topic holds {low} to "
-                f"{high}: {max(0, low - own)} records were deleted unread, or the topic "
-                "was made anew"
-            )
-        elif offsets:
-            choice, name = self._settings.start.new_partition, "start.new_partition"
-            case = f"{topic}[{partition}] is new to the group"
-        else:
-            choice, name = self._settings.start.new_group, "start.new_group"
-            case = f"group {self._settings.kafka.group} has lost all its offsets"
+        missing = 0 if own is None else max(0, low - own)
+        choice, name, case = self._case(partition, offsets, low, high)
         if choice is StartAt.FAIL:
             message = (
                 f"{case}; {name} = fail. Decide where to go on: `stream-app offsets reset`, or set "
                 f"{name} = earliest or latest"
             )
+            self._count_missing(partition, missing)
             raise DataError(message)
         target = low if choice is StartAt.EARLIEST else high
         log.warning("start_policy", case=case, setting=name, choice=choice.value, offset=target)
@@ -83,7 +90,41 @@ class StartPolicy:
         except KafkaException as exc:
             log.warning("start_policy_waits", reason=explain("committing a start", exc.args[0]))
             return TopicPartition(topic, partition)
+        self._count_missing(partition, missing)
         return start
+
+    def _case(
+        self, partition: int, offsets: dict[int, int], low: int, high: int
+    ) -> tuple[StartAt, str, str]:
+        """Which of the three cases this is: what is chosen for it, where, and in words."""
+        start, place = self._settings.start, f"{self._topic}[{partition}]"
+        own = offsets.get(partition)
+        if own is not None:
+            case = (
+                f"offset {own} of {place} is committed, but the topic holds {low} to {high}: "
+                f"{max(0, low - own)} records were deleted unread, or the topic was made anew"
+            )
+            return start.expired, "start.expired", case
+        if offsets:
+            return start.new_partition, "start.new_partition", f"{place} is new to the group"
+        case = f"group {self._settings.kafka.group} has lost all its offsets"
+        return start.new_group, "start.new_group", case
+
+    def _must_commit_first(self, partition: int, own: int, at: int) -> bool:
+        """Whether what was fetched before the gap is still to be committed: its unit is open.
+
+        A start committed now would be followed by that unit's older offset, and the loss counted
+        twice. It ends by itself soon; but offsets before the gap may also be no records at all.
+        """
+        self._waited[partition] += 1
+        return own < at and self._waited[partition] <= _PATIENT_LOOKS
+
+    def _count_missing(self, partition: int, missing: int) -> None:
+        if missing:
+            self._telemetry.count(RECORDS_DELETED_UNREAD, missing)
+            log.error(
+                "records_deleted_unread", topic=self._topic, partition=partition, records=missing
+            )
 
     def prepare(self) -> None:
         """Commit a new group's start, before joining; does nothing for a group with offsets.

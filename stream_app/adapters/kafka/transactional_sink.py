@@ -5,18 +5,25 @@ commit is asked for again until it is clear, and the producer is then made anew,
 request of the old one could end a later transaction. Refuses to know what is delivered and when.
 """
 
-import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from stream_app import failpoints
-from stream_app.adapters.kafka.errors import aborts, explain, fatal
+from stream_app.adapters.kafka.errors import explain, fatal
+from stream_app.adapters.kafka.rights import write_transaction
 from stream_app.adapters.kafka.sink import RETRY_WAIT_S, KafkaSink
+from stream_app.adapters.kafka.spare_thread import SpareThread
 from stream_app.core.positions import GroupMembership, NextOffset
-from stream_app.errors import AbortedError, FatalError, FencedError, RetriableError
+from stream_app.errors import (
+    AbortedError,
+    FatalError,
+    FencedError,
+    RetriableError,
+    StreamAppError,
+)
 from stream_app.ports import Clock, Telemetry, Watchdog
 from stream_app.settings import Settings
 
@@ -34,12 +41,26 @@ class TransactionalSink(KafkaSink):
         telemetry: Telemetry,
         watchdog: Watchdog,
         waiting: Callable[[bool], None] = lambda _: None,
+        rotated: Callable[[], bool] = lambda: False,
     ) -> None:
-        """As the base; ``waiting`` is told while a commit or an abort waits for brokers."""
+        """As the base.
+
+        Args:
+            settings: Of the worker.
+            transactional_id: Ours alone.
+            clock: For deadlines.
+            telemetry: For counts.
+            watchdog: For calls that ignore their time-out.
+            waiting: Is told while a commit or an abort waits for brokers.
+            rotated: Whether there are new credentials, which only a new producer would use.
+        """
         super().__init__(settings, transactional_id, clock, telemetry, watchdog)
         self._waiting = waiting
+        self._rotated = rotated
+        self._denied_since_s: float | None = None
         self._open = False
         self._unclear = False
+        self._offsets_thread = SpareThread("send-offsets")
         self._suspicion = (
             f"another worker uses transactional id {transactional_id}, and each fences the "
             "other; give each host its own worker.instance, or stop the other one"
@@ -57,8 +78,21 @@ class TransactionalSink(KafkaSink):
             error = exc.args[0]
             if error.retriable():
                 raise RetriableError(explain("init_transactions", error)) from exc
+            if error.code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+                raise self._denied(error) from exc
             raise fatal("init_transactions", error) from exc
         self._unclear = False
+        self._denied_since_s = None
+
+    def _denied(self, error: Any) -> StreamAppError:
+        """Not now, for as long as the right may come back; then never."""
+        now_s = self._clock.now_s()
+        since_s = self._denied_since_s = self._denied_since_s or now_s
+        patience_s = self._settings.worker.denied_patience_s
+        reason = explain("init_transactions", error, write_transaction(self._settings))
+        if now_s - since_s > patience_s:
+            return FatalError(f"{reason}; waited for worker.denied_patience_s = {patience_s:g} s")
+        return RetriableError(reason)
 
     def begin(self) -> None:
         """See the port."""
@@ -68,7 +102,9 @@ class TransactionalSink(KafkaSink):
         try:
             self._producer.begin_transaction()
         except KafkaException as exc:
-            raise fatal("begin_transaction", exc.args[0]) from exc
+            error = exc.args[0]
+            right = self._missing_right(error)
+            raise fatal("begin_transaction", error, right) from exc
         self._open = True
         failpoints.hit("after_begin")
 
@@ -121,6 +157,7 @@ class TransactionalSink(KafkaSink):
                 self.abort()
             except (FencedError, FatalError) as exc:
                 log.warning("abort_at_close_failed", reason=str(exc))
+        self._offsets_thread.close()
         super().close()
 
     def _renew(self) -> None:
@@ -136,21 +173,17 @@ class TransactionalSink(KafkaSink):
         So it has a thread of its own: one that hangs is left behind with its producer, which the
         next one with the same id fences.
         """
-        failure: list[BaseException] = []
-
-        def call() -> None:
-            try:
-                producer.send_offsets_to_transaction(positions, membership.token, self._timeout_s)
-            except BaseException as exc:  # noqa: BLE001  # raised again on the loop's thread
-                failure.append(exc)
-
-        thread = threading.Thread(target=call, name="send-offsets", daemon=True)
-        thread.start()
-        thread.join(2 * self._timeout_s)
-        if thread.is_alive():
-            raise FencedError("send_offsets_to_transaction hangs; a new producer takes its place")
-        if failure:
-            raise failure[0]
+        timeout_s = self._timeout_s
+        try:
+            self._offsets_thread.call(
+                lambda: producer.send_offsets_to_transaction(
+                    positions, membership.token, timeout_s
+                ),
+                2 * timeout_s,
+            )
+        except TimeoutError as exc:
+            message = "send_offsets_to_transaction hangs; a new producer takes its place"
+            raise FencedError(message) from exc
 
     def _until_clear(self, what: str, call: Callable[[], None]) -> None:
         """Call until it answers yes or no; the same call again after an unclear answer.
@@ -161,6 +194,10 @@ class TransactionalSink(KafkaSink):
             while not self._answered(what, call):
                 self._waiting(True)
                 self._watchdog.tick()
+                if self._rotated():
+                    raise FencedError(
+                        f"{what}: the credentials are new; only a new producer has them"
+                    )
                 self._poll(RETRY_WAIT_S)
         finally:
             self._waiting(False)
@@ -172,7 +209,7 @@ class TransactionalSink(KafkaSink):
         except KafkaException as exc:
             error = exc.args[0]
             if error.fatal() or error.txn_requires_abort() or not error.retriable():
-                raise aborts(what, error) from exc
+                raise self._failed(what, error) from exc
             # A request of it may still be on its way, and must not meet a later transaction.
             self._unclear = True
             log.warning("unclear", call=what, reason=explain(what, error))

@@ -1,0 +1,37 @@
+"""Making the worker's two clients; the library's refusal in our words.
+
+A worker's settings are checked before it gets here, so a refusal means that a file of certificates
+is being written at this moment: try again.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaException, Producer
+
+from stream_app.adapters.kafka.errors import explain
+from stream_app.adapters.kafka.tls_probe import certificate_fault
+from stream_app.errors import RetriableError
+from stream_app.settings import KafkaSettings
+
+
+def new_consumer(properties: Mapping[str, Any], kafka: KafkaSettings) -> Any:
+    """A consumer.
+
+    Raises:
+        RetriableError: not with these properties, or not now.
+    """
+    return _new(Consumer, properties, kafka)
+
+
+def new_producer(properties: Mapping[str, Any], kafka: KafkaSettings) -> Any:
+    """A producer; raises as :func:`new_consumer`."""
+    return _new(Producer, properties, kafka)
+
+
+def _new(make: Any, properties: Mapping[str, Any], kafka: KafkaSettings) -> Any:
+    try:
+        return make(dict(properties))
+    except KafkaException as exc:
+        fault = certificate_fault(kafka)
+        raise RetriableError(fault or explain("making a client", exc.args[0])) from exc
