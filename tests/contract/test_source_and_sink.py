@@ -94,12 +94,12 @@ class RealWorld:
     def __init__(self, kafka: RealKafka, protocol: str) -> None:
         topic = kafka.topic("contract", 2)
         self.output = kafka.topic("contract-predictions", 2)
-        self._settings = settings_for(kafka, protocol, topic, self.output)
+        self.settings = settings_for(kafka, protocol, topic, self.output)
         fill(kafka, topic)
         clock, telemetry = SystemClock(), NullTelemetry()
-        self.source = KafkaSource(self._settings, clock, telemetry)
+        self.source = KafkaSource(self.settings, clock, telemetry)
         self.sink = TransactionalSink(
-            self._settings, unique("contract"), clock, telemetry, NullWatchdog()
+            self.settings, unique("contract"), clock, telemetry, NullWatchdog()
         )
 
     def outcomes(self) -> list[Position]:
@@ -121,8 +121,8 @@ class RealWorld:
         return found
 
     def committed(self) -> Mapping[int, int]:
-        consumer = self._consumer(self._settings.kafka.group)
-        wanted = [TopicPartition(self._settings.input.topic, p) for p in (0, 1)]
+        consumer = self._consumer(self.settings.kafka.group)
+        wanted = [TopicPartition(self.settings.input.topic, p) for p in (0, 1)]
         found = {tp.partition: tp.offset for tp in consumer.committed(wanted, timeout=10)}
         consumer.close()
         return found
@@ -130,7 +130,7 @@ class RealWorld:
     def _consumer(self, group: str) -> Consumer:
         return Consumer(
             {
-                "bootstrap.servers": self._settings.kafka.bootstrap_servers,
+                "bootstrap.servers": self.settings.kafka.bootstrap_servers,
                 "group.id": group,
                 "isolation.level": "read_committed",
                 "auto.offset.reset": "earliest",
@@ -258,6 +258,36 @@ def test_paused_means_nothing_comes_and_resumed_goes_on_without_a_gap(world: Wor
     world.source.resume()
     rest = take(world.source, len(WANTED) - 10)
     assert sorted(first + rest) == WANTED
+
+
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_a_partition_that_went_during_a_pause_comes_back_unpaused(
+    kafka: RealKafka, protocol: str
+) -> None:
+    world = RealWorld(kafka, protocol)
+    other = KafkaSource(world.settings, SystemClock(), NullTelemetry())
+    opened(world)
+    take(world.source, 1)
+    world.source.pause()
+    until("another member joins", lambda: joins(other, Recorder()), 20)
+
+    def shared() -> bool:
+        world.source.fetch(10, 0.1)
+        other.fetch(10, 0.1)
+        return len(world.source.assignment()) == 1 == len(other.assignment())
+
+    until("each has a partition", shared, 30)
+    world.source.resume()
+    other.close()
+    seen: set[Position] = set()
+
+    def all_of_both() -> bool:
+        seen.update(positions(world.source.fetch(10, 0.1)))
+        return seen >= {place for place in WANTED if place[1] > 0}
+
+    until("records of both come", all_of_both, 30)
+    world.source.close()
+    world.sink.close()
 
 
 def test_a_committed_unit_is_there_with_its_offsets(world: World) -> None:

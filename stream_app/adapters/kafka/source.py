@@ -250,8 +250,10 @@ class KafkaSource:
     def _on_assign(self, consumer: Any, partitions: list[Any]) -> None:
         numbers = [tp.partition for tp in partitions]
         consumer.incremental_assign(partitions)
-        if self._paused and partitions:
-            consumer.pause(partitions)
+        if partitions:
+            # The client keeps a pause beyond the assignment: a partition that went while we were
+            # paused, and came back after, would never be fetched.
+            (consumer.pause if self._paused else consumer.resume)(partitions)
         self._assigned |= set(numbers)
         self._changed.update(numbers)
         self._denial.over()
