@@ -2,9 +2,11 @@
 
 Decides exit statuses (``errors.ExitStatus``, the numbers of sysexits.h). A fault that we foresaw
 is one message on standard error without a traceback; a traceback is a fault of the program, or
-was asked for with ``log.level = debug``.
+was asked for with ``log.level = debug``. A machine that has no more memory, threads, descriptors
+or disk space is no such fault: one message, and a status that says "start it again".
 """
 
+import faulthandler
 import logging
 import os
 import signal
@@ -13,9 +15,11 @@ import traceback
 
 import typer
 
+from stream_app.adapters.process.exhaustion import exhausted
 from stream_app.cli import app
 from stream_app.errors import ExitStatus, StreamAppError
 
+_STANDARD_ERROR = 2
 _LIBRARY_USAGE = 2
 """With this the command line library ends when it was called wrongly; sysexits.h says 64."""
 
@@ -26,6 +30,9 @@ def main(arguments: list[str] | None = None) -> int:
     Args:
         arguments: Without the program's name; default: the process's own.
     """
+    if arguments is None:
+        # A death in native code then leaves at least the places in our own: no values, only lines.
+        faulthandler.enable(_STANDARD_ERROR)
     try:
         status = _run(arguments)
         sys.stdout.flush()
@@ -40,9 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
         # Our reader has gone, as `| head` does. The interpreter flushes once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 128 + signal.SIGPIPE
-    except Exception:  # noqa: BLE001  # the last resort: say what it is, then show it all
-        traceback.print_exc()
-        typer.echo("stream-app: a fault of the program; please report the lines above", err=True)
+    except Exception as exc:  # noqa: BLE001  # the last resort: say what it is, then show it all
+        _tell_unforeseen(exc)
         status = ExitStatus.SOFTWARE
     return int(status)
 
@@ -55,6 +61,15 @@ def _run(arguments: list[str] | None) -> int:
         code = exc.code if isinstance(exc.code, int) else int(exc.code is not None)
         return ExitStatus.USAGE if code == _LIBRARY_USAGE else code
     return ExitStatus.OK
+
+
+def _tell_unforeseen(exc: Exception) -> None:
+    spent = exhausted(exc)
+    if spent is not None:
+        typer.echo(f"stream-app: {spent}", err=True)
+        return
+    traceback.print_exc()
+    typer.echo("stream-app: a fault of the program; please report the lines above", err=True)
 
 
 if __name__ == "__main__":

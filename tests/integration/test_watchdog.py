@@ -163,3 +163,34 @@ def test_the_null_watchdog_ends_nothing() -> None:
     dog.tick()
     with pytest.raises(KeyError), dog.limit("anything", 0):
         raise KeyError
+
+
+def test_a_process_without_memory_is_ended_all_the_same() -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            PRELUDE
+            + textwrap.dedent(
+                """
+                import resource
+
+                dog = ThreadWatchdog()
+                with dog.limit("a call", 0.3):
+                    resource.setrlimit(resource.RLIMIT_AS, (1, 1))
+                    try:
+                        hoard = [bytes(size) for size in range(1 << 12)] * (1 << 20)
+                    except MemoryError:
+                        pass
+                    while True:  # the loop fails at everything, and does not end
+                        time.sleep(0.01)
+                """
+            ),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == ExitStatus.TRY_AGAIN
+    assert "watchdog" in done.stderr

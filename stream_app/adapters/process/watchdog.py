@@ -29,6 +29,8 @@ _LOOK_EVERY_S: Final = 0.2
 _LOGGING_LIMIT_S: Final = 2.0
 """A log that cannot be written (a full pipe) must not keep the process alive."""
 
+_NO_MEMORY: Final = b"stream-app: the watchdog ends the process: out of memory\n"
+
 
 class _Limit:
     """One block's limit; the innermost is the last of the list it is kept in."""
@@ -77,6 +79,7 @@ class ThreadWatchdog:
         self._ticked_s: float | None = None
         self._expiry: tuple[float, str] | None = None
         self._closed = threading.Event()
+        self._end = _End()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
         self._thread.start()
 
@@ -103,6 +106,7 @@ class ThreadWatchdog:
         """Watch no more: the process is ending by itself."""
         self._closed.set()
         self._thread.join()
+        self._end.close()
 
     def __enter__(self) -> Self:
         return self
@@ -116,10 +120,14 @@ class ThreadWatchdog:
         self.close()
 
     def _watch(self) -> None:
-        while not self._closed.wait(_LOOK_EVERY_S):
-            overrun = self._overrun(time.monotonic())
-            if overrun is not None:
-                _end_process(*overrun)
+        try:
+            while not self._closed.wait(_LOOK_EVERY_S):
+                overrun = self._overrun(time.monotonic())
+                if overrun is not None:
+                    self._end.now(*overrun)
+        except MemoryError:
+            # Nobody would watch from now on, and the loop is about to fail likewise.
+            self._end.now("out of memory", None)
 
     def _overrun(self, now_s: float) -> tuple[str, int | None] | None:
         """What took too long, and on which thread."""
@@ -147,20 +155,39 @@ class NullWatchdog:
         return nullcontext()
 
 
-def _end_process(reason: str, thread_id: int | None) -> None:
-    """Say why, in one event, and end without unwinding: the main thread cannot be reached."""
-    last_resort = threading.Timer(_LOGGING_LIMIT_S, os._exit, (ExitStatus.TRY_AGAIN,))
-    last_resort.daemon = True
-    last_resort.start()
-    try:
-        structlog.get_logger().critical(
-            "watchdog_ends_process",
-            reason=reason,
-            consequence="what was open is undone; a restart begins where it was",
-            stack=_stack(thread_id),
-        )
-    finally:
-        os._exit(ExitStatus.TRY_AGAIN)
+class _End:
+    """The end of the process; made beforehand, since there may be no memory when it comes."""
+
+    def __init__(self) -> None:
+        self._begun = threading.Event()
+        self._closed = False
+        threading.Thread(target=self._last_resort, name="last-resort", daemon=True).start()
+
+    def close(self) -> None:
+        """It will not be needed."""
+        self._closed = True
+        self._begun.set()
+
+    def now(self, reason: str, thread_id: int | None) -> None:
+        """Say why, in one event, and end without unwinding: the main thread cannot be reached."""
+        self._begun.set()
+        try:
+            structlog.get_logger().critical(
+                "watchdog_ends_process",
+                reason=reason,
+                consequence="what was open is undone; a restart begins where it was",
+                stack=_stack(thread_id),
+            )
+        except MemoryError:
+            os.write(2, _NO_MEMORY)
+        finally:
+            os._exit(ExitStatus.TRY_AGAIN)
+
+    def _last_resort(self) -> None:
+        self._begun.wait()
+        if not self._closed:
+            time.sleep(_LOGGING_LIMIT_S)
+            os._exit(ExitStatus.TRY_AGAIN)
 
 
 def _stack(thread_id: int | None) -> str:
