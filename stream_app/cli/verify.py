@@ -8,7 +8,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from stream_app.adapters.verifier.reader import verify as run
 from stream_app.cli.options import (
     ConfigOption,
-    JsonOption,
     SetOption,
     read_tool_settings,
     require_input_topic,
@@ -16,6 +15,7 @@ from stream_app.cli.options import (
 from stream_app.cli.output import console, print_json, print_table, warn
 from stream_app.errors import ExitStatus
 from stream_app.verify import Isolation, Promise, Report
+from stream_app.verify.compare import TOLERANCE
 
 _MEANING = {
     "lost": "committed events without an outcome",
@@ -24,8 +24,23 @@ _MEANING = {
     "torn": "outcomes of events that are not committed",
     "foreign": "outcomes that answer no event of the input",
     "hanging": "output partitions with a transaction that nobody ends",
-    "wrong_content": "predictions that differ from what was expected",
+    "wrong_content": "predictions that differ from the model's answer",
+    "wrongly_scored": "predictions of events that cannot be scored",
+    "wrongly_dead": "dead letters of events that can be scored",
 }
+
+_OF_CONTENT = {"wrong_content", "wrongly_scored", "wrongly_dead"}
+
+_ReportOption = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Print the report as JSON. Stable under its number in `format`: `ok`, `sound` (ok but "
+        "for `uncommitted`), how many `events`, `predictions`, `dead_letters` by code, a number "
+        "for each finding with its `first` places, `members` of the group, how `content` was "
+        "compared (null: not), `notes` on what limits the verdict.",
+    ),
+]
 
 app = typer.Typer(add_completion=False)
 
@@ -48,6 +63,25 @@ def verify(
             help="Judge what the group has committed, or all of the input whatever is committed.",
         ),
     ] = True,
+    content: Annotated[
+        bool,
+        typer.Option(
+            "--content/--no-content",
+            help="Compare every outcome with what the model says of its event, computed anew on "
+            "the CPU. Reads all topics twice, needs the model's repository, and takes about a "
+            "minute for a million records; without it positions alone are judged.",
+        ),
+    ] = False,
+    tolerance: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            metavar="X",
+            help="With --content: how far scores may be off, absolute and relative. The size of "
+            "a batch changes the last bits of some models' scores, a GPU more of them: 1e-3 "
+            "for scores from there. Ids, times, labels and texts must be equal.",
+        ),
+    ] = TOLERANCE,
     isolation: Annotated[
         Isolation,
         typer.Option(
@@ -57,9 +91,9 @@ def verify(
     ] = Isolation.READ_COMMITTED,
     config: ConfigOption = None,
     assignments: SetOption = None,
-    as_json: JsonOption = False,
+    as_json: _ReportOption = False,
 ) -> None:
-    """Re-read the topics: was anything lost or repeated?
+    """Re-read the topics: was anything lost or repeated, or, with --content, wrong?
 
     Exit status: 0 nothing was and all input is committed, 65 otherwise.
     """
@@ -72,6 +106,8 @@ def verify(
             wait_s=wait_s,
             committed=committed,
             isolation=isolation,
+            content=content,
+            tolerance=tolerance,
         )
     if as_json:
         print_json(report.to_json())
@@ -116,12 +152,22 @@ def _show(report: Report) -> None:
     rows += [
         (name.replace("_", " "), finding.count, ", ".join(finding.first) or _MEANING[name])
         for name, finding in report.findings.items()
+        if report.content is not None or finding.count or name not in _OF_CONTENT
     ]
     rows.append(("uncommitted", report.uncommitted, "events that the group has not committed"))
+    rows.append(("compared", *_compared(report)))
+    if report.members:
+        rows.append(("members", report.members, "of the group: what they do from now is not here"))
     print_table(("what", "count", "where or why"), rows, right=("count",))
     for note in report.notes:
         warn(note)
     console().print(_verdict(report))
+
+
+def _compared(report: Report) -> tuple[object, str]:
+    if report.content is None:
+        return "-", "contents were not compared with the model's answers (--content)"
+    return report.content.compared, f"outcomes, scores within {report.content.tolerance:g}"
 
 
 def _by_code(report: Report) -> str:
@@ -131,10 +177,15 @@ def _by_code(report: Report) -> str:
 def _verdict(report: Report) -> str:
     once = "exactly once" if report.promise is Promise.EXACTLY_ONCE else "at least once"
     if report.ok:
-        return f"ok: every event has its outcome {once}"
+        right = ", and the right one" if report.content is not None else ""
+        return f"ok: every event has its outcome {once}{right}"
     if report.sound:
         return (
             f"not finished: {report.uncommitted} events are not committed yet; what is committed "
             f"has its outcome {once}. Wait for it with --wait, or see stream-app status"
         )
+    if all(
+        finding.count == 0 for name, finding in report.findings.items() if name not in _OF_CONTENT
+    ):
+        return f"outcomes came {once} and are WRONG: see the counts above"
     return f"NOT {once}: see the counts above"

@@ -2,14 +2,22 @@
 
 It shares no code with the path that it judges (no columns, framing, decoder, dead letters or
 loop), so that a mistake there cannot hide itself here; a test walks its imports. It has been seen
-to find a planted loss, a repeat, a swap, a torn commit and a stray record before it was believed.
+to find a planted loss, a repeat, a swap, a torn commit and a stray record before it was believed;
+those are planted again with every run of the fault tests.
+
+Where things are: ``logs.py`` holds positions, ``judge.py`` decides from them, ``report.py`` is the
+verdict. ``schema.py``, ``avro.py``, ``contract.py``, ``features.py``, ``event.py`` and
+``compare.py`` read an event and its contract once more and say what must have been predicted. A
+further output, such as the counts that drift detection will keep of each valid event, is one more
+kind of log: read by the reader, counted against ``InputLog.offsets``, a finding of its own.
 """
 
 from stream_app.verify.judge import judge
 from stream_app.verify.logs import InputLog, Kind, Offsets, Outcome, OutputLog
-from stream_app.verify.report import Finding, Isolation, Promise, Report
+from stream_app.verify.report import Content, Finding, Isolation, Promise, Report
 
 __all__ = [
+    "Content",
     "Finding",
     "InputLog",
     "Isolation",

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream_app.verify.logs import InputLog, Kind, Offsets, OutputLog
-from stream_app.verify.report import NOTHING, SHOWN, Finding, Isolation, Promise, Report
+from stream_app.verify.report import NOTHING, SHOWN, Content, Finding, Isolation, Promise, Report
 
 
 def judge(
@@ -21,6 +21,8 @@ def judge(
     promise: Promise = Promise.EXACTLY_ONCE,
     isolation: Isolation = Isolation.READ_COMMITTED,
     wrong_content: Finding = NOTHING,
+    content: Content | None = None,
+    members: int | None = None,
     notes: Sequence[str] = (),
 ) -> Report:
     """Compare what went in with what came out.
@@ -31,6 +33,8 @@ def judge(
         promise: What the run was told to guarantee.
         isolation: How ``outputs`` were read.
         wrong_content: Found by the reader, which alone sees values.
+        content: What comparing with the model found, if that was done.
+        members: Of the group, while it was read.
         notes: Limits of the verdict that the reader knows of.
     """
     codes: dict[str, int] = {}
@@ -55,8 +59,12 @@ def judge(
         torn=sum((_torn(log, inputs) for log in outputs), NOTHING),
         foreign=sum((_foreign(log, inputs) for log in outputs), NOTHING),
         hanging=hanging if isolation is Isolation.READ_COMMITTED else NOTHING,
-        wrong_content=wrong_content,
+        wrong_content=wrong_content + (content.wrong_content if content else NOTHING),
+        wrongly_scored=content.wrongly_scored if content else NOTHING,
+        wrongly_dead=content.wrongly_dead if content else NOTHING,
         uncommitted=sum(_uncommitted(source) for source in inputs),
+        members=members,
+        content=content,
         notes=(*notes, *_limits(inputs, outputs, promise, isolation)),
     )
 
@@ -154,6 +162,12 @@ def _limits(
         )
     if promise is Promise.AT_LEAST_ONCE:
         notes.append("delivery is at_least_once: duplicates, their order and torn are no faults")
+    notes.extend(
+        f"input[{source.partition}]: the committed offset {source.committed} lies behind the end "
+        f"{source.end}: the topic was cut or made anew, and events committed before are not here"
+        for source in inputs
+        if source.committed is not None and source.committed > source.end
+    )
     notes.extend(
         f"{log.topic}[{log.partition}] begins at offset {log.begin}: outcomes before it were "
         "deleted, and their events count as lost"

@@ -4,8 +4,11 @@ Decides which findings are faults under which promise. Refuses to find anything.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+FORMAT = 1
+"""Of :meth:`Report.to_json`: keys may be added; one that goes or changes meaning is another."""
 
 SHOWN = 5
 """Positions named for each kind of finding."""
@@ -40,6 +43,36 @@ NOTHING = Finding()
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """What comparing outcomes with an independent computation found.
+
+    Attributes:
+        tolerance: Of scores.
+        compared: Outcomes that were compared, right and wrong ones.
+        not_compared: Outcomes that could not be, by reason.
+        wrong_content: Predictions that say something else of their event.
+        wrongly_scored: Predictions of events that cannot be scored: undecodable, or refused by
+            the contract.
+        wrongly_dead: Dead letters of events that can be scored.
+    """
+
+    tolerance: float
+    compared: int = 0
+    not_compared: Mapping[str, int] = field(default_factory=dict)
+    wrong_content: Finding = NOTHING
+    wrongly_scored: Finding = NOTHING
+    wrongly_dead: Finding = NOTHING
+
+    def to_json(self) -> dict[str, object]:
+        """How contents were compared; what was found stands with the other findings."""
+        return {
+            "tolerance": self.tolerance,
+            "compared": self.compared,
+            "not_compared": dict(sorted(self.not_compared.items())),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The verdict.
 
@@ -56,7 +89,12 @@ class Report:
         foreign: Outcomes that name no record of the input.
         hanging: Output partitions with a transaction that nobody ends.
         wrong_content: Predictions that differ from what was expected, where that was checked.
+        wrongly_scored: As in :class:`Content`; likewise.
+        wrongly_dead: As in :class:`Content`; likewise.
         uncommitted: Input records that the group has not committed yet.
+        members: Of the group while it was read; workers that go on after a verdict are not in it.
+            ``None`` where the coordinator did not say.
+        content: How contents were compared; ``None`` where they were not.
         notes: What limits this verdict.
     """
 
@@ -72,7 +110,11 @@ class Report:
     foreign: Finding = NOTHING
     hanging: Finding = NOTHING
     wrong_content: Finding = NOTHING
+    wrongly_scored: Finding = NOTHING
+    wrongly_dead: Finding = NOTHING
     uncommitted: int = 0
+    members: int | None = None
+    content: Content | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -96,7 +138,9 @@ class Report:
     def to_json(self) -> dict[str, object]:
         """Plain values for ``json.dumps``; findings as numbers, their places under ``first``."""
         return {
+            "format": FORMAT,
             "ok": self.ok,
+            "sound": self.sound,
             "promise": self.promise.value,
             "isolation": self.isolation.value,
             "events": self.events,
@@ -104,10 +148,19 @@ class Report:
             "dead_letters": dict(sorted(self.dead_letters.items())),
             **{name: finding.count for name, finding in self.findings.items()},
             "uncommitted": self.uncommitted,
+            "members": self.members,
+            "content": None if self.content is None else self.content.to_json(),
             "first": {n: list(f.first) for n, f in self.findings.items() if f.count},
             "notes": list(self.notes),
         }
 
 
-_FAULTS_WHEN_AT_LEAST_ONCE = ("lost", "foreign", "hanging", "wrong_content")
+_FAULTS_WHEN_AT_LEAST_ONCE = (
+    "lost",
+    "foreign",
+    "hanging",
+    "wrong_content",
+    "wrongly_scored",
+    "wrongly_dead",
+)
 _ALL_FINDINGS = ("duplicated", "reordered", "torn", *_FAULTS_WHEN_AT_LEAST_ONCE)

@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_app.verify import (
+    Content,
+    Finding,
     InputLog,
     Isolation,
     Kind,
@@ -254,6 +256,52 @@ def test_a_report_is_json_with_counts_and_first_places() -> None:
     assert document["first"] == {"lost": ["input[0]@4"]}
     assert document["dead_letters"] == {"BAD_MAGIC": 1, "TOO_SHORT": 2}
     assert document["ok"] is False
+    assert document["content"] is None
+
+
+CONTRACT_OF_THE_REPORT = {
+    "format", "ok", "sound", "promise", "isolation", "events", "predictions", "dead_letters",
+    "lost", "duplicated", "reordered", "torn", "foreign", "hanging",
+    "wrong_content", "wrongly_scored", "wrongly_dead",
+    "uncommitted", "members", "content", "first", "notes",
+}  # fmt: skip
+
+
+def test_the_keys_of_a_report_stay_as_long_as_its_format() -> None:
+    report = judge(INPUTS, logs(good()), content=Content(1e-5, 9, {"another version": 3}))
+    document = json.loads(json.dumps(report.to_json()))
+    assert document.keys() == CONTRACT_OF_THE_REPORT
+    assert document["format"] == 1
+    assert document["content"] == {
+        "tolerance": 1e-5,
+        "compared": 9,
+        "not_compared": {"another version": 3},
+    }
+
+
+SOME = Finding(2, ("out[0]@1",))
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("wrong_content", Content(1e-5, wrong_content=SOME)),
+        ("wrongly_scored", Content(1e-5, wrongly_scored=SOME)),
+        ("wrongly_dead", Content(1e-5, wrongly_dead=SOME)),
+    ],
+)
+@pytest.mark.parametrize("promise", list(Promise))
+def test_wrong_contents_are_faults_under_every_promise(
+    name: str, wrong: Content, promise: Promise
+) -> None:
+    report = judge(INPUTS, logs(good()), promise=promise, content=wrong)
+    assert found(report) == {name: 2}
+    assert not report.ok
+
+
+def test_offsets_committed_past_the_end_are_told() -> None:
+    (note,) = judge([source(0, [], committed=7)], []).notes
+    assert "input[0]: the committed offset 7 lies behind the end 0" in note
 
 
 @given(
@@ -300,6 +348,6 @@ def shared(path: Path) -> set[str]:
 
 def test_the_verifier_shares_no_code_with_the_scorer() -> None:
     files = [*PACKAGE.glob("verify/*.py"), *PACKAGE.glob("adapters/verifier/*.py")]
-    assert len(files) >= 7
+    assert len(files) >= 18
     assert {path.name: shared(path) for path in files if shared(path)} == {}
     assert shared(PACKAGE / "scorer.py"), "the walk finds nothing: it could not fail"

@@ -126,6 +126,16 @@ class VerifyKafka:
                     raise self._unavailable(what, exc) from exc
                 time.sleep(_POLL_S)
 
+    def members(self) -> int | None:
+        """How many members the group has now; ``None`` where the coordinator does not say."""
+        asked = self._admin.describe_consumer_groups(
+            [self._kafka.group], request_timeout=self._timeout_s
+        )
+        try:
+            return len(asked[self._kafka.group].result(self._timeout_s + 1).members)
+        except (KafkaException, TimeoutError):
+            return None
+
     def read(
         self,
         topic: str,

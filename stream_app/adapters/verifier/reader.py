@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from stream_app.adapters.verifier.content import compare_contents
 from stream_app.adapters.verifier.kafka import Ends, VerifyKafka
 from stream_app.adapters.verifier.records import PredictionReader, UnreadableError, read_dead_letter
 from stream_app.settings import Settings
 from stream_app.verify import (
+    Content,
     Finding,
     InputLog,
     Isolation,
@@ -27,6 +29,7 @@ from stream_app.verify import (
     Report,
     judge,
 )
+from stream_app.verify.compare import TOLERANCE
 from stream_app.verify.report import SHOWN
 
 Progress = Callable[[str, int, int], None]
@@ -49,6 +52,8 @@ def verify(
     wait_s: float = 0.0,
     committed: bool = True,
     isolation: Isolation = Isolation.READ_COMMITTED,
+    content: bool = False,
+    tolerance: float = TOLERANCE,
     expected: Expected | None = None,
 ) -> Report:
     """Re-read the topics of ``settings`` and judge.
@@ -60,11 +65,14 @@ def verify(
         committed: Whether the group's offsets count; without them all input must be answered.
         isolation: How to read outcomes. The mock cluster has no transactions, there use
             ``READ_UNCOMMITTED``: the report then says what it cannot know.
-        expected: Looks at the content of each prediction.
+        content: Whether to compare each outcome with what the model of the settings' repository
+            says of its event on the CPU.
+        tolerance: Of scores, where contents are compared.
+        expected: Looks at the content of each prediction besides.
 
     Raises:
         UnavailableError: a topic, the cluster or the registry is not there.
-        ConfigError: the settings cannot lead to a cluster.
+        ConfigError: the settings cannot lead to a cluster, or not to the model.
     """
     read_committed = isolation is Isolation.READ_COMMITTED
     kafka = VerifyKafka(settings.kafka, read_committed=read_committed)
@@ -78,12 +86,16 @@ def verify(
             *collector.outputs(settings.predictions_topic, Kind.PREDICTION),
             *collector.outputs(settings.dlq_topic, Kind.DEAD_LETTER),
         ]
+        inputs = collector.settled(inputs, judge_offsets=committed)
+        compared = collector.contents(inputs, outputs, tolerance) if content else None
         return judge(
-            collector.settled(inputs, judge_offsets=committed),
+            inputs,
             outputs,
             promise=Promise(settings.delivery.value),
             isolation=isolation,
             wrong_content=collector.wrong_content,
+            content=compared,
+            members=kafka.members() if committed else None,
             notes=collector.notes,
         )
     finally:
@@ -200,6 +212,24 @@ class _Collector:
             )
             for log in inputs
         ]
+
+    def contents(
+        self, inputs: list[InputLog], outputs: list[OutputLog], tolerance: float
+    ) -> Content:
+        """Outcomes against an independent computation."""
+        content = compare_contents(
+            self._settings,
+            self._kafka,
+            inputs,
+            outputs,
+            tolerance=tolerance,
+            progress=self._progress,
+        )
+        self.notes += [
+            f"{count} outcomes were not compared: {reason}"
+            for reason, count in sorted(content.not_compared.items())
+        ]
+        return content
 
     # -- outcomes -----------------------------------------------------------------------------
 

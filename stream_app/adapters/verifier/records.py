@@ -1,44 +1,31 @@
 """What an outcome says it answers: read from a prediction's value or a dead letter's headers.
 
-Decides which input position a record names, with a reading of framing and Avro of its own: the
-scorer's would agree with the scorer's mistakes. Refuses to judge.
+Decides which input position a record names. Shares nothing with what wrote it. Refuses to judge.
 """
 
 import io
-import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import fastavro
-import httpx
 
-from stream_app.errors import UnavailableError
+from stream_app.adapters.verifier.schemas import Framed, Headers, UnreadableError, WriterSchemas
 from stream_app.resources import schema_path
-from stream_app.settings import RegistrySettings, Settings
+from stream_app.settings import Settings
 
-Headers = Sequence[tuple[str, bytes | None]]
+__all__ = ["PredictionReader", "Source", "UnreadableError", "read_dead_letter", "scored_by"]
+
 Source = tuple[str, int, int]
 """Topic, partition, offset."""
-
-_NOT_FOUND = 404
-
-
-class UnreadableError(Exception):
-    """The record does not say what it answers; the message says why."""
 
 
 class PredictionReader:
     """Decodes predictions; remembers schemas."""
 
     def __init__(self, settings: Settings) -> None:
-        self._registry = settings.registry
-        self._schemas: dict[bytes, Any] = {}
-        paths = [settings.output.prediction_schema or schema_path("prediction")]
-        if settings.input.schema_dir is not None:
-            paths += sorted(settings.input.schema_dir.glob("*.avsc"))
-        for path in paths:
-            self._remember(path)
+        ours = settings.output.prediction_schema or schema_path("prediction")
+        self._schemas = WriterSchemas(settings, [ours])
+        self._parsed: dict[object, Any] = {}
 
     def read(self, value: bytes | None) -> tuple[Source, Mapping[str, Any]]:
         """The position that a prediction answers, and the whole of it.
@@ -47,10 +34,10 @@ class PredictionReader:
             UnreadableError: it is no prediction that we can read.
             UnavailableError: the registry does not answer.
         """
-        schema, start = self._schema_of(value or b"")
-        body = io.BytesIO((value or b"")[start:])
+        framed = self._schemas.of(value or b"")
+        body = io.BytesIO((value or b"")[framed.start :])
         try:
-            record: Any = fastavro.schemaless_reader(body, schema, None)
+            record: Any = fastavro.schemaless_reader(body, self._schema(framed), None)
             source = _source(
                 record["source_topic"], record["source_partition"], record["source_offset"]
             )
@@ -60,24 +47,13 @@ class PredictionReader:
             raise UnreadableError("bytes are left over behind the prediction")
         return source, record
 
-    def _schema_of(self, value: bytes) -> tuple[Any, int]:
-        if value[:2] == b"\xc3\x01" and len(value) >= 10:
-            if value[:10] not in self._schemas:
-                raise UnreadableError(f"no schema with fingerprint {value[2:10].hex()} is known")
-            return self._schemas[value[:10]], 10
-        if value[:1] == b"\x00" and len(value) >= 5:
-            if value[:5] not in self._schemas:
-                number = int.from_bytes(value[1:5], "big")
-                self._schemas[value[:5]] = fastavro.parse_schema(_ask(self._registry, number))
-            return self._schemas[value[:5]], 5
-        raise UnreadableError("neither Confluent's framing nor single-object encoding")
-
-    def _remember(self, path: Path) -> None:
-        schema = json.loads(path.read_text(encoding="utf-8"))
-        canonical = fastavro.schema.to_parsing_canonical_form(schema)
-        # fastavro gives the fingerprint as the specification sends it, the low byte first.
-        fingerprint = bytes.fromhex(fastavro.schema.fingerprint(canonical, "CRC-64-AVRO"))
-        self._schemas[b"\xc3\x01" + fingerprint] = fastavro.parse_schema(schema)
+    def _schema(self, framed: Framed) -> Any:
+        if framed.key not in self._parsed:
+            named: dict[str, Any] = {}
+            for document in framed.documents:
+                parsed = fastavro.parse_schema(document, named_schemas=named)
+            self._parsed[framed.key] = parsed
+        return self._parsed[framed.key]
 
 
 def read_dead_letter(headers: Headers | None) -> tuple[Source, str]:
@@ -96,32 +72,14 @@ def read_dead_letter(headers: Headers | None) -> tuple[Source, str]:
         raise UnreadableError("its err.* headers do not name a position and a code") from exc
 
 
+def scored_by(headers: Headers | None) -> tuple[str, str]:
+    """The name and version of the model for which a dead letter was one; empty where it is mute."""
+    found = {name: value or b"" for name, value in headers or ()}
+    name, version = (found.get(header, b"") for header in ("err.model", "err.model_version"))
+    return name.decode(errors="replace"), version.decode(errors="replace")
+
+
 def _source(topic: str, partition: int, offset: int) -> Source:
     if not (0 <= partition < 2**31 and 0 <= offset < 2**63):
         raise ValueError("no possible position")
     return topic, partition, offset
-
-
-def _ask(registry: RegistrySettings, number: int) -> Any:
-    if not registry.url:
-        raise UnavailableError(
-            "predictions carry a registry's schema id and registry.url is not set; set it"
-        )
-    url = f"{registry.url.rstrip('/')}/schemas/ids/{number}"
-    password = registry.password.get_secret_value() if registry.password else ""
-    try:
-        if registry.password_file is not None:
-            password = registry.password_file.read_text(encoding="utf-8").rstrip("\r\n")
-        with httpx.Client(
-            timeout=registry.timeout_s,
-            verify=str(registry.ssl_ca_file) if registry.ssl_ca_file else True,
-            auth=(registry.username, password) if registry.username else None,
-        ) as client:
-            answer = client.get(url)
-        if answer.status_code == _NOT_FOUND:
-            raise UnreadableError(f"the registry knows no schema with id {number}")
-        return json.loads(answer.raise_for_status().json()["schema"])
-    except (OSError, httpx.HTTPError, KeyError, ValueError) as exc:
-        raise UnavailableError(
-            f"schema {number} cannot be had from {registry.url}: {exc}; check registry.url"
-        ) from exc
