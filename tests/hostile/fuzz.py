@@ -17,6 +17,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, Final, Protocol
@@ -29,6 +30,7 @@ from tests.hostile.file_targets import (
     ManifestTarget,
     OnnxTarget,
 )
+from tests.hostile.planted import DEFECTS, Planted
 from tests.hostile.record_targets import FramingTarget, SchemaTarget, ValueTarget
 from tests.hostile.settings_target import SettingsTarget
 
@@ -65,6 +67,9 @@ TARGETS: Final[dict[str, Callable[[], Target]]] = {
     "onnx": OnnxTarget,
     "settings": SettingsTarget,
 }
+PLANTED: Final = {name: partial(Planted, name, defect) for name, defect in DEFECTS.items()}
+"""Only when asked for by name."""
+ALL: Final[dict[str, Callable[[], Target]]] = {**TARGETS, **PLANTED}
 SHARES: Final = {
     "values": 0.56,
     "framing": 0.28,
@@ -180,9 +185,9 @@ def run_targets(
         seed: Of everything.
         at: Is told of every batch before it runs.
     """
-    shares = {name: SHARES[name] for name in names}
+    shares = {name: SHARES.get(name, 1.0) for name in names}
     for name, share in shares.items():
-        target, tally, number = TARGETS[name](), Tally(), 0
+        target, tally, number = ALL[name](), Tally(), 0
         wanted = cases * share / sum(shares.values())
         while tally.cases < wanted:
             place = Place(name, seed, number)
@@ -205,7 +210,7 @@ def work(arguments: argparse.Namespace) -> int:
     report: dict[str, Any] = {"seed": arguments.seed, "targets": {}, "finding": None}
     told_s = time.monotonic()
     for name, tally, finding in run_targets(
-        arguments.target, arguments.cases, arguments.seed, lambda at: _note(arguments.state, at)
+        arguments.target, arguments.cases, arguments.seed, partial(_note, arguments)
     ):
         report["targets"][name] = tally.to_json()
         if finding is not None:
@@ -220,10 +225,10 @@ def work(arguments: argparse.Namespace) -> int:
     return _FINE if report["finding"] is None else _FOUND
 
 
-def _note(state: Path, place: Place) -> None:
+def _note(arguments: argparse.Namespace, place: Place) -> None:
     """Before a batch: what it is, and the watchdog that ends the process if it hangs."""
-    state.write_text(json.dumps(asdict(place)), "utf-8")
-    faulthandler.dump_traceback_later(HANG_S, exit=True)
+    arguments.state.write_text(json.dumps(asdict(place)), "utf-8")
+    faulthandler.dump_traceback_later(arguments.hang_s, exit=True)
 
 
 def _limit_memory() -> None:
@@ -244,7 +249,8 @@ def main(given: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.hostile.fuzz", description=__doc__)
     parser.add_argument("--cases", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--target", action="append", choices=TARGETS)
+    parser.add_argument("--target", action="append", choices=ALL)
+    parser.add_argument("--hang-s", type=float, default=HANG_S, help="longest batch, by the wall")
     parser.add_argument("--report", type=Path, default=Path("build/fuzz.json"))
     parser.add_argument("--replay", type=Path, help="run the batch of a reproducer again")
     parser.add_argument("--state", type=Path, help=argparse.SUPPRESS)
@@ -265,7 +271,7 @@ def watch(arguments: argparse.Namespace) -> int:
     state = report.with_suffix(".at.json")
     command = [sys.executable, "-m", "tests.hostile.fuzz", "--state", str(state)]
     command += ["--cases", str(arguments.cases), "--seed", str(arguments.seed)]
-    command += ["--report", str(report)]
+    command += ["--report", str(report), "--hang-s", str(arguments.hang_s)]
     command += [part for name in arguments.target for part in ("--target", name)]
     status = subprocess.run(command, check=False).returncode
     if report.exists():
@@ -293,7 +299,7 @@ def replay(reproducer: Path) -> int:
     place = Place(**finding["place"])
     only = finding["case"] if finding["case"] >= 0 else None
     faulthandler.dump_traceback_later(HANG_S, exit=True)
-    outcomes, _, again = fuzz(TARGETS[place.target](), place, only=only)
+    outcomes, _, again = fuzz(ALL[place.target](), place, only=only)
     faulthandler.cancel_dump_traceback_later()
     _say(json.dumps(asdict(again), indent=1) if again else f"no finding any more: {outcomes}")
     return _FOUND if again else _FINE
