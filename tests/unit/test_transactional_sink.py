@@ -9,6 +9,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from stream_app.adapters.kafka import clients as kafka_clients
+from stream_app.adapters.kafka.coordinator_log import CoordinatorLog
 from stream_app.adapters.kafka.transactional_sink import TransactionalSink
 from stream_app.adapters.process.prometheus_telemetry import NullTelemetry
 from stream_app.adapters.process.watchdog import NullWatchdog
@@ -95,11 +96,23 @@ def calls() -> list[str]:
 
 
 @pytest.fixture
-def make(monkeypatch: pytest.MonkeyPatch, calls: list[str]) -> Callable[..., Any]:
+def properties() -> dict[str, Any]:
+    """What the latest producer was made with."""
+    return {}
+
+
+@pytest.fixture
+def make(
+    monkeypatch: pytest.MonkeyPatch, calls: list[str], properties: dict[str, Any]
+) -> Callable[..., Any]:
     """A sink, opened, whose producers follow one script."""
 
     def sink(**script: list[Any]) -> TransactionalSink:
-        monkeypatch.setattr(kafka_clients, "Producer", lambda _: ScriptedProducer(script, calls))
+        def producer(given: dict[str, Any]) -> ScriptedProducer:
+            properties.update(given)
+            return ScriptedProducer(script, calls)
+
+        monkeypatch.setattr(kafka_clients, "Producer", producer)
         settings = load_settings(
             overrides={
                 "kafka.bootstrap_servers": "127.0.0.1:9",
@@ -141,6 +154,41 @@ def test_an_unclear_commit_is_asked_for_again_and_the_next_unit_has_a_new_produc
     sink.commit(OFFSETS, MEMBER, 1e9)
     sink.begin()
     assert calls[3:] == ["send_offsets", "commit", "commit", "commit", "purge", "init", "begin"]
+
+
+@pytest.mark.parametrize(
+    ("facility", "line", "anew"),
+    [
+        ("FAIL", "[thrd:TxnCoordinator]: TxnCoordinator: b:1: Disconnected (after 5ms)", True),
+        ("REQTMOUT", "[thrd:TxnCoordinator]: TxnCoordinator/1: Timed out EndTxnRequest", True),
+        ("FAIL", "[thrd:b:1/1]: b:1/1: Disconnected (after 5ms in state UP)", False),
+        ("GETPID", "[thrd:main]: TxnCoordinator/1: Coordinator load in progress", False),
+    ],
+)
+def test_a_commit_during_which_the_coordinator_was_lost_is_followed_by_a_new_producer(
+    make: Callable[..., Any],
+    calls: list[str],
+    properties: dict[str, Any],
+    facility: str,
+    line: str,
+    *,
+    anew: bool,
+) -> None:
+    told = "%s [%s] %s", facility, "rdkafka#producer-1", line
+    sink = make(poll=[None, lambda: properties["logger"].log(20, *told)])
+    for _ in range(3):
+        sink.begin()
+        sink.commit(OFFSETS, MEMBER, 1e9)
+    done = [call for call in calls if call != "poll"]
+    unit = ["begin", "flush", "send_offsets", "commit"]
+    assert done == ["init", *unit, *(["purge", "init"] if anew else []), *unit, *unit]
+
+
+def test_the_librarys_errors_still_reach_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    lines = CoordinatorLog()
+    lines.log(20, "%s [%s] %s", "FAIL", "rdkafka#producer-1", "a connection was closed")
+    lines.log(40, "%s [%s] %s", "FAIL", "rdkafka#producer-1", "connection refused")
+    assert caplog.messages == ["FAIL [rdkafka#producer-1] connection refused"]
 
 
 def test_an_unclear_send_offsets_is_undone_and_the_next_unit_has_a_new_producer(
@@ -215,11 +263,11 @@ def test_a_fenced_producer_says_so_wherever_it_is_noticed(
 
 
 @pytest.mark.parametrize("error", [FATAL, FATAL_BEFORE])
-@pytest.mark.parametrize("call", ["poll", "produce"])
+@pytest.mark.parametrize(("call", "before"), [("poll", [None]), ("produce", [])])
 def test_a_fatal_error_is_noticed_where_the_client_raises_it(
-    make: Callable[..., Any], call: str, error: Exception
+    make: Callable[..., Any], call: str, before: list[None], error: Exception
 ) -> None:
-    sink = make(**{call: [error]})
+    sink = make(**{call: [*before, error]})
     sink.begin()
     with pytest.raises(FencedError):
         sink.deliver(outputs(1))

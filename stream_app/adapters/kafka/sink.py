@@ -18,7 +18,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException
 
 from stream_app.adapters.kafka.clients import new_producer
-from stream_app.adapters.kafka.config import producer_properties
+from stream_app.adapters.kafka.config import Properties, producer_properties
 from stream_app.adapters.kafka.error_log import ErrorLog
 from stream_app.adapters.kafka.errors import aborts
 from stream_app.adapters.kafka.output_routes import OutputRoutes
@@ -76,7 +76,7 @@ class KafkaSink:
 
     def open(self) -> None:
         """See the port."""
-        properties = producer_properties(self._settings, self._transactional_id, self._errors)
+        properties = self._properties()
         # A unit needs to hear of failures only; each report costs about a microsecond.
         properties["delivery.report.only.error"] = True
         properties["on_delivery"] = self._delivered
@@ -118,6 +118,9 @@ class KafkaSink:
         self._poll(0)
         self._raise_failure()
         return np.array(refused, dtype=np.intp) if refused else _NO_ROWS
+
+    def _properties(self) -> Properties:
+        return producer_properties(self._settings, self._transactional_id, self._errors)
 
     @abstractmethod
     def abort(self) -> None:

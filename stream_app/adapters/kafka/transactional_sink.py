@@ -2,7 +2,8 @@
 
 Decides what each error of the producer means for the transaction. Reliability first: an unclear
 commit is asked for again until it is clear, and the producer is then made anew, because a delayed
-request of the old one could end a later transaction. Refuses to know what is delivered and when.
+request of the old one could end a later transaction; likewise after the coordinator was lost, when
+the library may have asked again without a word. Refuses to know what is delivered and when.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,6 +13,8 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from stream_app import failpoints
+from stream_app.adapters.kafka.config import Properties
+from stream_app.adapters.kafka.coordinator_log import INFO, CoordinatorLog
 from stream_app.adapters.kafka.errors import explain, fatal
 from stream_app.adapters.kafka.rights import write_transaction
 from stream_app.adapters.kafka.sink import RETRY_WAIT_S, KafkaSink
@@ -60,6 +63,7 @@ class TransactionalSink(KafkaSink):
         self._denied_since_s: float | None = None
         self._open = False
         self._unclear = False
+        self._coordinator = CoordinatorLog()
         self._offsets_thread = SpareThread("send-offsets")
         self._suspicion = (
             f"another worker uses transactional id {transactional_id}, and each fences the "
@@ -68,6 +72,7 @@ class TransactionalSink(KafkaSink):
 
     def open(self) -> None:
         """See the port."""
+        self._coordinator = CoordinatorLog()
         super().open()
         # Until it is initialised it must not be used: a begin then makes it anew first.
         self._unclear = True
@@ -96,7 +101,8 @@ class TransactionalSink(KafkaSink):
 
     def begin(self) -> None:
         """See the port."""
-        if self._unclear:
+        self._poll(0)  # brings the lines of the library's log
+        if self._unclear or self._coordinator.lost:
             self._renew()
         super().begin()
         try:
@@ -159,6 +165,9 @@ class TransactionalSink(KafkaSink):
                 log.warning("abort_at_close_failed", reason=str(exc))
         self._offsets_thread.close()
         super().close()
+
+    def _properties(self) -> Properties:
+        return super()._properties() | {"logger": self._coordinator, "log_level": INFO}
 
     def _renew(self) -> None:
         """A new producer with the same id: its epoch ends whatever the old one left under way."""
