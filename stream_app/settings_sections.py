@@ -130,6 +130,11 @@ class InputSettings(_Section):
     max_value_bytes: PositiveInt = Field(
         1_048_576, description="Larger values become dead letters (TOO_LARGE)."
     )
+    stalled_after_s: Positive = Field(
+        60.0,
+        description="Records hidden behind a producer's open transaction for this long are told "
+        "of in the log.",
+    )
     max_time_difference_s: float = Field(
         0.0,
         ge=0,

@@ -227,8 +227,7 @@ class Feed:
         number, self.sent = self.sent, self.sent + 1
         made = event(number)
         partition = self._chance.randrange(self.partitions)
-        position = partition, self._ends[partition]
-        self._ends[partition] += 1
+        good: Event | None = None
         value: bytes | None
         if self._chance.random() < self.share_broken:
             code, broken = list(self.broken.values())[self._turn % len(self.broken)]
@@ -236,15 +235,24 @@ class Feed:
             self.codes[code] += 1
             value = broken(made)
         else:
-            self._good[position] = made
-            value = self.write(made)
-        topic, key = self.job.overrides["input.topic"], b"key-%d" % number
+            good, value = made, self.write(made)
         timestamp_ms = int(made["timestamp"].timestamp() * 1000)
+        self._hand_over(value, b"key-%d" % number, partition, timestamp_ms, good)
+
+    def _hand_over(
+        self, value: bytes | None, key: bytes, partition: int, timestamp_ms: int, good: Event | None
+    ) -> None:
+        """Send it; its offset is the next one, for nobody else writes here."""
+        if good is not None:
+            self._good[partition, self._ends[partition]] = good
+        self._ends[partition] += 1
+        self._produce(value, key, partition=partition, timestamp=timestamp_ms)
+
+    def _produce(self, value: bytes | None, key: bytes, **options: Any) -> None:
+        topic = self.job.overrides["input.topic"]
         while True:
             try:
-                self._producer.produce(
-                    topic, value, key, partition=partition, timestamp=timestamp_ms
-                )
+                self._producer.produce(topic, value, key, **options)
                 return
             except BufferError:
                 self._producer.poll(0.1)

@@ -1,0 +1,116 @@
+"""Laws of a start without a valid offset, on a consumer and a cluster that are stood in for."""
+
+from typing import Any
+
+import pytest
+from confluent_kafka import TopicPartition
+
+from stream_app.adapters.kafka.start_policy import StartPolicy
+from stream_app.adapters.kafka.topic_identity import TopicIdentity
+from stream_app.core.metrics import RECORDS_DELETED_UNREAD
+from stream_app.core.position_notes import PositionNote
+from stream_app.errors import DataError
+from stream_app.settings import load_settings
+from tests.avro_kit import CountedTelemetry
+from tests.fakes import FakeClock
+
+
+class Consumer:
+    """Stands for the library's: one topic of two partitions, each from 40 to 100."""
+
+    def __init__(self) -> None:
+        self.offsets = {0: 10, 1: 90}
+        self.notes: dict[int, str] = {}
+
+    def list_topics(self, topic: str, timeout: float) -> Any:
+        del timeout
+        return _Topics({topic: _Topic(dict.fromkeys(self.offsets))})
+
+    def committed(self, wanted: list[Any], timeout: float) -> list[Any]:
+        del timeout
+        return [TopicPartition(tp.topic, tp.partition, self.offsets[tp.partition]) for tp in wanted]
+
+    def get_watermark_offsets(self, tp: Any, timeout: float) -> tuple[int, int]:
+        del tp, timeout
+        return 40, 100
+
+    def commit(self, offsets: list[Any], *, asynchronous: bool) -> None:
+        assert not asynchronous
+        for tp in offsets:
+            self.offsets[tp.partition] = tp.offset
+            self.notes[tp.partition] = tp.metadata
+
+
+class _Topic:
+    def __init__(self, partitions: dict[int, None]) -> None:
+        self.error = None
+        self.partitions = partitions
+
+
+class _Topics:
+    def __init__(self, topics: dict[str, _Topic]) -> None:
+        self.topics = topics
+
+
+class Made:
+    """A policy for this choice, and what it talks to."""
+
+    def __init__(self, expired: str) -> None:
+        settings = load_settings(
+            overrides={
+                "kafka.bootstrap_servers": "127.0.0.1:9",
+                "input.topic": "in",
+                "start.expired": expired,
+            }
+        )
+        self.consumer, self.telemetry = Consumer(), CountedTelemetry()
+        self.identity = TopicIdentity(settings, FakeClock())
+        self.policy = StartPolicy(settings, self.consumer, self.identity, self.telemetry)
+
+    def target(self, at: int | None) -> int:
+        found: int = self.policy.target("in", 0, at).offset
+        return found
+
+    @property
+    def lost(self) -> float:
+        return self.telemetry.counts[(RECORDS_DELETED_UNREAD.name,)]
+
+
+@pytest.mark.parametrize("at", [10, None, -1001])
+def test_what_was_deleted_unread_is_counted_to_the_record(at: int | None) -> None:
+    made = Made("earliest")
+    assert made.target(at) == 40
+    assert made.lost == 30
+    assert made.consumer.offsets[0] == 40
+
+
+def test_what_was_fetched_before_the_gap_is_committed_first() -> None:
+    made = Made("earliest")
+    assert made.target(25) == 25
+    assert made.lost == 0
+    made.consumer.offsets[0] = 25
+    assert made.target(25) == 40
+    assert made.lost == 15
+
+
+def test_offsets_before_the_gap_that_are_no_records_are_not_waited_for_for_ever() -> None:
+    made = Made("earliest")
+    answers = [made.target(25) for _ in range(60)]
+    assert 40 in answers
+    assert made.lost == 30
+
+
+def test_a_loss_that_stops_the_worker_is_counted_too() -> None:
+    made = Made("fail")
+    with pytest.raises(DataError, match="30 records were deleted unread"):
+        made.target(10)
+    assert made.lost == 30
+    assert made.consumer.offsets[0] == 10
+
+
+def test_a_start_is_committed_with_the_id_of_the_topic() -> None:
+    made = Made("earliest")
+    made.identity.topic_id = "one"
+    made.identity.check_now = lambda: None  # type: ignore[method-assign]  # no cluster here
+    made.target(10)
+    assert PositionNote.of(made.consumer.notes[0]) == PositionNote("one")
