@@ -29,6 +29,7 @@ FLAG_VARIABLE: Final = "STREAM_APP_FAILPOINT_FLAG"
 class Place(StrEnum):
     """The places, in the order of one transaction."""
 
+    MID_FETCH = "mid_fetch"
     BEFORE_PROCESS = "before_process"
     AFTER_BEGIN = "after_begin"
     MID_DELIVER = "mid_deliver"

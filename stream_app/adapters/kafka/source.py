@@ -12,9 +12,11 @@ from typing import Any
 import structlog
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
+from stream_app import failpoints
 from stream_app.adapters.kafka.clients import new_consumer
 from stream_app.adapters.kafka.columns import to_columns
 from stream_app.adapters.kafka.config import consumer_properties
+from stream_app.adapters.kafka.damage import DAMAGED, damaged
 from stream_app.adapters.kafka.denial import DENIED, Denial
 from stream_app.adapters.kafka.error_log import ErrorLog
 from stream_app.adapters.kafka.errors import explain
@@ -86,6 +88,8 @@ class KafkaSource:
         self._identity.check()
         self._stalled.look(self._assigned)
         held = self._consume(1, wait_s)
+        if held:
+            failpoints.hit("mid_fetch")
         self._changed.clear()
         rest = self._consume(max_records - 1, 0.0) if held and max_records > 1 else []
         self._raise_stored()
@@ -228,6 +232,8 @@ class KafkaSource:
             if message.partition() in ours:
                 place = message.topic(), message.partition(), message.offset()
                 self._assign_at([self._start.target(*place)])
+        elif code in DAMAGED and message.partition() in ours:
+            raise damaged(message, error)
         elif code in DENIED:
             self._denial.note(error)
         else:

@@ -1,0 +1,31 @@
+"""Records that lie damaged in a broker's log, or were damaged on the way: an end with a reason.
+
+Decides which of the client's errors mean it. The client would go on behind such a batch, and its
+records would be lost without a word: whatever is committed next lies behind them. Refuses to
+guess whether a restart helps: it does when another copy leads, or when it was the network.
+"""
+
+from typing import Any
+
+from confluent_kafka import KafkaError
+
+from stream_app.adapters.kafka.errors import explain
+from stream_app.errors import FatalError
+
+DAMAGED = {
+    KafkaError._BAD_MSG,
+    KafkaError._BAD_COMPRESSION,
+    KafkaError.INVALID_MSG,
+}
+"""A checksum that does not fit, or a batch that cannot be taken apart."""
+
+
+def damaged(message: Any, error: Any) -> FatalError:
+    """What ends the process: no record behind the damage may count before it is mended."""
+    place = f"{message.topic()}[{message.partition()}] offset {message.offset()}"
+    return FatalError(
+        f"the records at {place} are damaged: {explain('consume', error)}; nothing behind them is "
+        "scored. A restart tries again: let another copy lead the partition (stop that broker), or "
+        "mend its log; to give the records up, move the group behind them with `stream-app offsets "
+        f"reset --partition {message.partition()} --to ...`"
+    )
