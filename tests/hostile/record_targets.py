@@ -28,6 +28,7 @@ from stream_app.settings import Framing
 from tests.avro_kit import MemoryStore, batch, confluent, contract_of, event_schema
 from tests.decoders import DECODERS
 from tests.hostile import oracle
+from tests.hostile.corpus import CORPUS
 from tests.hostile.generate import Json, Schemas, Values, contract_for
 from tests.hostile.mutate import Spans, damaged
 from tests.hostile.the_path import BrokenLawError, ThePath
@@ -165,9 +166,15 @@ class SchemaTarget:
     name = "schemas"
     batch = 100
 
+    def __init__(self) -> None:
+        texts = {hostile.schema for hostile in CORPUS.values() if len(hostile.schema) < 12_000}
+        self._hostile = sorted(text for text in texts if _is_object(text))
+
     def cases(self, chance: Random) -> Sequence[str]:
         """Texts."""
         base = json.dumps(Schemas(chance).event())
+        if chance.random() < 0.3:
+            base = chance.choice(self._hostile)
         return [self._text(chance, base) for _ in range(self.batch)]
 
     def _text(self, chance: Random, base: str) -> str:
@@ -193,6 +200,13 @@ class SchemaTarget:
             if isinstance(tree, Rejection) and own != {tree.fault.name}:
                 raise BrokenLawError("rows of a refused schema have another fault")
         return Counter(found[:: len(payloads)])
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:
+        return False
 
 
 _SCALARS: tuple[Any, ...] = (
