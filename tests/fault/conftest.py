@@ -4,7 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.fault.proxied import proxied, proxied3, proxied3_cluster, proxied_cluster
 from tests.kafka_fixtures import RealKafka, started_kafka
+
+__all__ = ["proxied", "proxied3", "proxied3_cluster", "proxied_cluster"]
 
 
 @pytest.fixture(scope="module")
