@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import traceback
+from contextlib import suppress
 
 import typer
 
@@ -37,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         status = _run(arguments)
         sys.stdout.flush()
     except StreamAppError as exc:
-        typer.echo(f"stream-app: {exc}", err=True)
+        _say(str(exc))
         if logging.getLogger().isEnabledFor(logging.DEBUG):
             traceback.print_exc()
         status = exc.exit_status
@@ -66,10 +67,16 @@ def _run(arguments: list[str] | None) -> int:
 def _tell_unforeseen(exc: Exception) -> None:
     spent = exhausted(exc)
     if spent is not None:
-        typer.echo(f"stream-app: {spent}", err=True)
+        _say(spent)
         return
     traceback.print_exc()
-    typer.echo("stream-app: a fault of the program; please report the lines above", err=True)
+    _say("a fault of the program; please report the lines above")
+
+
+def _say(text: str) -> None:
+    """On standard error, unless its disk is full: the status must still come out."""
+    with suppress(OSError):
+        typer.echo(f"stream-app: {text}", err=True)
 
 
 if __name__ == "__main__":

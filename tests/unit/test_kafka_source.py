@@ -92,6 +92,9 @@ class ScriptedConsumer:
         assert {tp.partition for tp in partitions} <= self.assigned
         self.assigned -= {tp.partition for tp in partitions}
 
+    def resume(self, partitions: list[Any]) -> None:
+        assert {tp.partition for tp in partitions} <= self.assigned
+
 
 class Listener:
     """Agrees to everything."""

@@ -1,9 +1,16 @@
 """Repeated trouble is told once a window, and nothing of it is lost from the count."""
 
+import errno
+import io
+import json
+import sys
+
+import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_app.adapters.process.logs import RepeatKey, RepeatLimiter
+from stream_app.adapters.process.logs import RepeatKey, RepeatLimiter, configure_logging
 
 KEY = RepeatKey("logger", 40, "broker_away")
 OTHER = RepeatKey("logger", 40, "broker_away", marks=(("code", "other"),))
@@ -48,3 +55,38 @@ def test_written_and_counted_make_all(arrivals: list[tuple[float, RepeatKey]]) -
         told += limiter.admit(key, now)
     told += sum(count for _, count in limiter.due(float("inf")))
     assert told == len(arrivals)
+
+
+class Disk(io.StringIO):
+    """Takes no more than it has room for; what fits of a line stays."""
+
+    room = 10_000
+
+    def write(self, text: str) -> int:
+        written = super().write(text[: self.room])
+        self.room -= written
+        if written < len(text):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return written
+
+
+def test_a_full_disk_ends_nothing_and_what_it_cost_is_told_when_there_is_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    disk = Disk()
+    monkeypatch.setattr(sys, "stderr", disk)
+    configure_logging("info", "json")
+    log = structlog.get_logger("here")
+    log.info("before")
+    disk.room = 20
+    for number in range(5):
+        log.info("while_full", number=number)
+    disk.room = 10_000
+    log.info("after")
+    log.info("later")
+    lines = [line for line in disk.getvalue().splitlines() if line.endswith("}")]
+    told = [json.loads(line) for line in lines]
+    assert [line["event"] for line in told] == ["before", "after", "log_not_written", "later"]
+    assert told[2]["repeated"] == 5
+    monkeypatch.undo()
+    configure_logging("info", "json")

@@ -63,3 +63,20 @@ def test_what_a_call_held_is_let_go_at_once() -> None:
     del client
     until("the client is gone", lambda: kept() is None, 10)
     spare.close()
+
+
+def test_a_call_that_was_begun_is_waited_for_by_nobody_and_its_failure_is_told_once() -> None:
+    spare, stuck = SpareThread(NAME), threading.Event()
+    assert not spare.busy()
+
+    def fails_later() -> None:
+        stuck.wait(30)
+        raise ZeroDivisionError
+
+    spare.begin(fails_later)
+    assert spare.busy()
+    stuck.set()
+    with pytest.raises(ZeroDivisionError):
+        until("it is back", lambda: not spare.busy(), 10)
+    assert not spare.busy()
+    spare.close()

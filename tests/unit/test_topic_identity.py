@@ -44,7 +44,7 @@ class Answers:
 
     def _looked_at(self) -> bool:
         self.identity.check()
-        return self.identity._asking is None
+        return not self.identity._asking
 
 
 @pytest.fixture

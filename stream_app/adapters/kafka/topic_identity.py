@@ -6,13 +6,13 @@ for the id, and what another id means: stop, a person must say where the new top
 nobody gives ids (librdkafka's mock, brokers before 2.8) nothing is checked, which is logged once.
 """
 
-import threading
 from collections.abc import Iterable
 
 import structlog
 from confluent_kafka import KafkaError, TopicCollection
 
 from stream_app.adapters.kafka.admin import KafkaAdmin
+from stream_app.adapters.kafka.spare_thread import SpareThread
 from stream_app.core.position_notes import PositionNote
 from stream_app.errors import ConfigError, DataError, RetriableError, StreamAppError
 from stream_app.ports import Clock
@@ -39,7 +39,8 @@ class TopicIdentity:
         self._clock = clock
         self._ask_at_s = 0.0
         self._gone_since_s: float | None = None
-        self._asking: threading.Thread | None = None
+        self._spare = SpareThread("topic-id")
+        self._asking = False
         self._answer: str | None = None
         self.topic_id = ""
         """Empty while it is not known."""
@@ -95,15 +96,15 @@ class TopicIdentity:
         """
         if not self.topic_id:
             return
-        if self._asking is not None and not self._asking.is_alive():
-            self._asking = None
+        if self._asking and not self._spare.busy():
+            self._asking = False
             if self._answer is not None:
                 self._judge(self._answer)
         now_s = self._clock.now_s()
-        if self._asking is None and now_s >= self._ask_at_s:
+        if not self._asking and now_s >= self._ask_at_s:
             self._ask_at_s = now_s + self._every_s
-            self._asking = threading.Thread(target=self._ask_aside, name="topic-id", daemon=True)
-            self._asking.start()
+            self._asking = True
+            self._spare.begin(self._ask_aside)
 
     def suspect(self) -> None:
         """Something looks as if the topic had gone: ask soon."""

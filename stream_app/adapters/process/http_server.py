@@ -11,11 +11,12 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import structlog
 from aiohttp import web
 
+from stream_app.adapters.process.exhaustion import exhausted
 from stream_app.errors import ConfigError
 from stream_app.health import HealthView
 
@@ -102,6 +103,7 @@ class HttpServer:
 
     async def _serve(self, host: str, port: int) -> None:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
+        loop.set_exception_handler(_tell_what_ran_out)
         self._ask_to_stop = lambda: loop.call_soon_threadsafe(stop.set)
         bounded = _BoundedServer(self._answer, self._connection_limit_s, self._max_connections)
         try:
@@ -191,6 +193,16 @@ class _BoundedServer(web.Server):
             for transport, _ in self._open.values():
                 transport.abort()
             await asyncio.sleep(0)
+
+
+def _tell_what_ran_out(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """No descriptor for another connection, say, told in a line; asyncio tries again by itself."""
+    exc = context.get("exception")
+    reason = None if exc is None else exhausted(exc)
+    if reason is None:
+        loop.default_exception_handler(context)
+        return
+    structlog.get_logger().error("http_cannot_answer", reason=reason)
 
 
 def _client_faults() -> logging.Logger:

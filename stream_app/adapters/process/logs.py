@@ -69,19 +69,28 @@ class RepeatLimiter:
 class _LimitedHandler(logging.StreamHandler[TextIO]):
     """Writes lines; of a repeated warning or error only the first, and then how many more.
 
-    The number comes with the first line of any kind after the window, or when logging ends.
+    The number comes with the first line of any kind after the window, or when logging ends. Where
+    lines go may be full for a while: how many could not be written is told as soon as one can.
     """
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
         self._limiter = RepeatLimiter()
+        self._missed = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         now_s = time.monotonic()
         self._summarise(now_s)
         limited = logging.WARNING <= record.levelno < logging.CRITICAL
         if not limited or self._limiter.admit(_key(record), now_s):
-            super().emit(record)
+            self._write(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # the library's name
+        """A line that cannot be written must not end what it tells of."""
+        if isinstance(sys.exc_info()[1], OSError):
+            self._missed += 1
+        else:
+            super().handleError(record)
 
     def close(self) -> None:
         self._summarise(math.inf)
@@ -91,7 +100,28 @@ class _LimitedHandler(logging.StreamHandler[TextIO]):
         for key, count in self._limiter.due(now_s):
             summary = logging.LogRecord(key.logger, key.level, "", 0, key.event, None, None)
             vars(summary).update(key.marks, repeated=count)
-            super().emit(summary)
+            self._write(summary)
+
+    def _write(self, record: logging.LogRecord) -> None:
+        missed = self._missed
+        if missed and not self._ends_a_cut_line():
+            self._missed += 1
+            return
+        super().emit(record)
+        if missed and self._missed == missed:
+            self._missed = 0
+            told = logging.LogRecord(__name__, logging.ERROR, "", 0, "log_not_written", None, None)
+            vars(told).update(repeated=missed)
+            super().emit(told)
+
+    def _ends_a_cut_line(self) -> bool:
+        """What there was room for stands there without an end; whether there is room again."""
+        try:
+            self.stream.write(self.terminator)
+            self.flush()
+        except OSError:
+            return False
+        return True
 
 
 def _key(record: logging.LogRecord) -> RepeatKey:
