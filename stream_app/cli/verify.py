@@ -1,5 +1,6 @@
 """``stream-app verify``: was anything lost or repeated? Told from the topics alone."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -16,6 +17,7 @@ from stream_app.cli.output import console, print_json, print_table, warn
 from stream_app.errors import ExitStatus
 from stream_app.verify import Isolation, Promise, Report
 from stream_app.verify.compare import TOLERANCE
+from stream_app.verify.report import NOTHING
 
 _MEANING = {
     "lost": "committed events without an outcome",
@@ -68,8 +70,8 @@ def verify(
         typer.Option(
             "--content/--no-content",
             help="Compare every outcome with what the model says of its event, computed anew on "
-            "the CPU. Reads all topics twice, needs the model's repository, and takes about a "
-            "minute for a million records; without it positions alone are judged.",
+            "the CPU. Reads all topics twice, needs the model's repository, and takes about "
+            "two minutes for a million records; without it positions alone are judged.",
         ),
     ] = False,
     tolerance: Annotated[
@@ -177,15 +179,14 @@ def _by_code(report: Report) -> str:
 def _verdict(report: Report) -> str:
     once = "exactly once" if report.promise is Promise.EXACTLY_ONCE else "at least once"
     if report.ok:
-        right = ", and the right one" if report.content is not None else ""
-        return f"ok: every event has its outcome {once}{right}"
+        is_known = report.content is not None and not report.content.not_compared
+        return f"ok: every event has its outcome {once}{', and the right one' if is_known else ''}"
     if report.sound:
         return (
             f"not finished: {report.uncommitted} events are not committed yet; what is committed "
             f"has its outcome {once}. Wait for it with --wait, or see stream-app status"
         )
-    if all(
-        finding.count == 0 for name, finding in report.findings.items() if name not in _OF_CONTENT
-    ):
+    right = replace(report, wrong_content=NOTHING, wrongly_scored=NOTHING, wrongly_dead=NOTHING)
+    if right.sound:
         return f"outcomes came {once} and are WRONG: see the counts above"
     return f"NOT {once}: see the counts above"

@@ -13,8 +13,10 @@ from confluent_kafka import Producer
 
 from stream_app.adapters.verifier import check, content
 from stream_app.adapters.verifier.reader import verify
+from stream_app.errors import ExitStatus
 from stream_app.verify import Report
 from tests.car_loan import BROKEN, ROOT, Event, answers, encoded, event
+from tests.command_line import command_line
 from tests.kafka_fixtures import RealKafka, unique
 from tests.worker import Job, car_loan_job
 
@@ -238,6 +240,30 @@ def test_reasons_for_leaving_out_are_bounded(left: Left, monkeypatch: pytest.Mon
     assert report.content is not None
     assert sorted(report.content.not_compared.values()) == [1, 1, 3]
     assert report.content.not_compared["other reasons"] == 3
+
+
+def test_the_command_compares_when_told_and_says_when_it_did_not(
+    left: Left, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left.answer((2, 5), lambda: left.predict((2, 5), scores=[0.9, 0.1]))
+    bootstrap = left.settings.kafka.bootstrap_servers
+    run = command_line(bootstrap, monkeypatch, capsys)
+    given = {name.replace(".", "__", 1): value for name, value in left.job.overrides.items()}
+    without = run("verify", "--no-committed", **given)
+    assert without.status == ExitStatus.OK
+    assert "contents were not compared" in without.out
+    assert run("verify", "--no-committed", "--json", **given).document["content"] is None
+    wrong = run("verify", "--no-committed", "--content", **given)
+    assert wrong.status == ExitStatus.DATA
+    assert "outcomes came exactly once and are WRONG" in wrong.out
+    document = run("verify", "--no-committed", "--content", "--json", **given).document
+    assert (document["format"], document["wrong_content"]) == (1, 1)
+    near = run("verify", "--no-committed", "--content", "--tolerance", "1", **given)
+    assert near.status == ExitStatus.OK
+    assert "exactly once, and the right one" in near.out
+    missing = run("verify", "--content", **{**given, "model__name": "other"})
+    assert missing.status == ExitStatus.CONFIG
+    assert "--no-content" in missing.err
 
 
 def test_events_and_predictions_of_a_registry_are_compared(

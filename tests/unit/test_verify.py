@@ -3,11 +3,10 @@
 import ast
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,69 +14,18 @@ from hypothesis import strategies as st
 from stream_app.verify import (
     Content,
     Finding,
-    InputLog,
     Isolation,
-    Kind,
-    Offsets,
     Outcome,
-    OutputLog,
     Promise,
     Report,
     judge,
 )
+from tests.verify_kit import dead_letter, found, logs, prediction, source
 
 PACKAGE = Path(__file__).parents[2] / "stream_app"
 MAY_IMPORT = {"errors", "resources", "settings", "verify", "adapters.kafka.config"}
 
 Plant = Callable[[list[Outcome]], None]
-
-
-def offsets(values: Iterable[int]) -> Offsets:
-    return np.array(list(values), dtype=np.int64)
-
-
-def source(partition: int, present: Iterable[int], committed: int | None = None) -> InputLog:
-    present = list(present)
-    end = present[-1] + 1 if present else 0
-    return InputLog(
-        partition=partition,
-        begin=0,
-        offsets=offsets(present),
-        stable_end=end,
-        end=end,
-        committed=committed,
-        committed_after=committed,
-    )
-
-
-def logs(outcomes: Iterable[Outcome]) -> list[OutputLog]:
-    """Output partitions holding these outcomes, in the order given."""
-    by_place: dict[tuple[str, int, Kind], list[Outcome]] = {}
-    for outcome in outcomes:
-        by_place.setdefault((outcome.topic, outcome.partition, outcome.kind), []).append(outcome)
-    return [
-        OutputLog(
-            topic=topic,
-            partition=partition,
-            kind=kind,
-            begin=0,
-            stable_end=2 * len(held),
-            end=2 * len(held),
-            offsets=offsets(range(len(held))),
-            source_partition=offsets(o.source_partition for o in held),
-            source_offset=offsets(o.source_offset for o in held),
-            codes=Counter(o.code for o in held) if kind is Kind.DEAD_LETTER else {},
-        )
-        for (topic, partition, kind), held in by_place.items()
-    ]
-
-
-def prediction(partition: int, offset: int) -> Outcome:
-    return Outcome("out", partition, 0, Kind.PREDICTION, partition, offset)
-
-
-def dead_letter(partition: int, offset: int, code: str = "TOO_SHORT") -> Outcome:
-    return Outcome("out.dlq", partition, 0, Kind.DEAD_LETTER, partition, offset, code)
 
 
 INPUTS = [
@@ -102,10 +50,6 @@ def verdict(plant: Plant | None = None) -> Report:
     if plant is not None:
         plant(outcomes)
     return judge(INPUTS, logs(outcomes))
-
-
-def found(report: Report) -> dict[str, int]:
-    return {name: finding.count for name, finding in report.findings.items() if finding.count}
 
 
 def test_a_good_log_has_no_findings() -> None:

@@ -1,0 +1,62 @@
+"""Logs made by hand, for tests of the verdict: no cluster, a fault more or less."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+import numpy as np
+
+from stream_app.verify import InputLog, Kind, Offsets, Outcome, OutputLog, Report
+
+
+def offsets(values: Iterable[int]) -> Offsets:
+    return np.array(list(values), dtype=np.int64)
+
+
+def source(partition: int, present: Iterable[int], committed: int | None = None) -> InputLog:
+    """An input partition with records at these offsets."""
+    present = list(present)
+    end = present[-1] + 1 if present else 0
+    return InputLog(
+        partition=partition,
+        begin=0,
+        offsets=offsets(present),
+        stable_end=end,
+        end=end,
+        committed=committed,
+        committed_after=committed,
+    )
+
+
+def logs(outcomes: Iterable[Outcome]) -> list[OutputLog]:
+    """Output partitions holding these outcomes, in the order given."""
+    by_place: dict[tuple[str, int, Kind], list[Outcome]] = {}
+    for outcome in outcomes:
+        by_place.setdefault((outcome.topic, outcome.partition, outcome.kind), []).append(outcome)
+    return [
+        OutputLog(
+            topic=topic,
+            partition=partition,
+            kind=kind,
+            begin=0,
+            stable_end=2 * len(held),
+            end=2 * len(held),
+            offsets=offsets(range(len(held))),
+            source_partition=offsets(o.source_partition for o in held),
+            source_offset=offsets(o.source_offset for o in held),
+            codes=Counter(o.code for o in held) if kind is Kind.DEAD_LETTER else {},
+        )
+        for (topic, partition, kind), held in by_place.items()
+    ]
+
+
+def prediction(partition: int, offset: int) -> Outcome:
+    return Outcome("out", partition, 0, Kind.PREDICTION, partition, offset)
+
+
+def dead_letter(partition: int, offset: int, code: str = "TOO_SHORT") -> Outcome:
+    return Outcome("out.dlq", partition, 0, Kind.DEAD_LETTER, partition, offset, code)
+
+
+def found(report: Report) -> dict[str, int]:
+    """Findings that are there, by name."""
+    return {name: finding.count for name, finding in report.findings.items() if finding.count}
