@@ -61,7 +61,10 @@ def test_schemas_that_a_schema_refers_to_come_before_it_and_circles_end() -> Non
 def test_unknown_schemas_are_told_from_a_registry_that_does_not_answer() -> None:
     with fake_registry() as registry:
         registry.answers["GET /schemas/ids/1"] = refused(500, 50001)
+        registry.answers["GET /schemas/ids/7"] = refused(422, 42201)
         schemas = of_registry(registry.url)
+        with pytest.raises(UnreadableError, match="no schema with id 7"):
+            schemas.of(b"\0\0\0\0\x07rest")
         for _ in range(2):
             with pytest.raises(UnreadableError, match="no schema with id 8 is known") as caught:
                 schemas.of(b"\0\0\0\0\x08rest")
