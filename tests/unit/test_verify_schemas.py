@@ -69,7 +69,7 @@ def test_unknown_schemas_are_told_from_a_registry_that_does_not_answer() -> None
             with pytest.raises(UnreadableError, match="no schema with id 8 is known") as caught:
                 schemas.of(b"\0\0\0\0\x08rest")
             assert not caught.value.certain
-        assert len(registry.requests) == 1
+        assert len(registry.requests) == 2
         with pytest.raises(
             UnavailableError, match=r"schema with id 1 .*HTTPStatusError 500.*check registry\.url"
         ):
