@@ -172,7 +172,8 @@ class Committer:
             self._permanent_since_s = now_s
         self._permanent_aborts += 1
         lasted_s = now_s - self._permanent_since_s
-        if self._permanent_aborts >= _PERMANENT_ABORTS and lasted_s > self._patience_s:
+        tried = self._permanent_aborts >= _PERMANENT_ABORTS and lasted_s > self._patience_s
+        if tried and not exc.heals:
             message = f"aborted {self._permanent_aborts} times in {lasted_s:.0f} s: {exc}"
             raise FatalError(message) from exc
         self._recovery.deny(str(exc))

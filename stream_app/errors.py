@@ -74,11 +74,13 @@ class AbortedError(RetriableError):
 
     Attributes:
         permanent: The same would happen again until somebody changes something outside.
+        heals: Such a change is all it takes, so it is waited for, however long.
     """
 
-    def __init__(self, message: str, *, permanent: bool = False) -> None:
+    def __init__(self, message: str, *, permanent: bool = False, heals: bool = False) -> None:
         super().__init__(message)
         self.permanent = permanent
+        self.heals = heals
 
 
 class ModelRunError(StreamAppError):

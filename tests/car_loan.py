@@ -25,7 +25,7 @@ from confluent_kafka import Producer
 
 from stream_app.adapters.verifier.reader import verify
 from stream_app.verify import Report
-from tests.worker import Job
+from tests.worker import Job, until
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "car_loan"
@@ -207,6 +207,18 @@ class Feed:
             self._producer.poll(0)
             stop.wait(0.02)
         self._flush()
+
+    def widen(self, partitions: int) -> None:
+        """Send to so many partitions from now on; the topic has them."""
+        topic = self.job.overrides["input.topic"]
+
+        def known() -> bool:
+            return len(self._producer.list_topics(topic, timeout=10).topics[topic].partitions) >= (
+                partitions
+            )
+
+        until("the producer knows the new partitions", known, 60)
+        self.partitions = partitions
 
     @property
     def ends(self) -> dict[int, int]:

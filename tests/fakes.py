@@ -261,6 +261,7 @@ class FakeSink:
         self._pending: list[tuple[int, int]] | None = None
         self._dead = False
         self.denied = False
+        self.missing = 0
         self.refuse: set[tuple[int, int]] = set()
         self.letters: list[tuple[int, int]] = []
         self.committed = 0
@@ -282,6 +283,9 @@ class FakeSink:
         assert self._pending is not None
         if self.denied:
             raise AbortedError("missing ACL", permanent=True)
+        if self.missing:
+            self.missing -= 1
+            raise AbortedError("no such topic", permanent=True, heals=True)
         self._fail(next(self._faults, ""))
         positions = _positions_of(outputs)
         refused = [i for i, position in enumerate(positions) if position in self.refuse]

@@ -208,6 +208,10 @@ class Run:
         """No more events."""
         self._stop_load.set()
 
+    def sent(self) -> None:
+        """Return when the brokers have all events, after :meth:`stop_load`."""
+        self._sent()
+
     # -- what the bench does ------------------------------------------------------------------
 
     def _note(self, fired: Fired) -> None:

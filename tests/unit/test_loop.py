@@ -196,6 +196,15 @@ def test_records_wait_for_a_state_that_is_not_restored() -> None:
     assert set(case.echo.restored) == set(ALL)
 
 
+def test_what_somebody_can_mend_without_a_restart_is_waited_for() -> None:
+    case = bench([Step("assign", ALL)])
+    case.sink.missing = 15
+    case.run()
+    assert case.sink.missing == 0
+    assert case.sink.aborted >= 15
+    assert case.cluster.repeated_or_lost() == []
+
+
 def test_aborts_without_end_for_a_reason_that_does_not_heal_end_the_loop() -> None:
     case = bench([Step("assign", ALL)])
     case.sink.denied = True

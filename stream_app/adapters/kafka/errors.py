@@ -8,6 +8,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError
 
+from stream_app.adapters.kafka.missing_topics import MISSING_TOPIC
 from stream_app.errors import AbortedError, FatalError, FencedError, StreamAppError
 
 _FENCED = {
@@ -47,9 +48,7 @@ _PERMANENT = {
     KafkaError.GROUP_AUTHORIZATION_FAILED,
     KafkaError.MSG_SIZE_TOO_LARGE,
     KafkaError.INVALID_RECORD,
-    KafkaError.UNKNOWN_TOPIC_OR_PART,
-    KafkaError._UNKNOWN_TOPIC,
-    KafkaError._UNKNOWN_PARTITION,
+    *MISSING_TOPIC,
 }
 _NOT_ALLOWED = {KafkaError.CLUSTER_AUTHORIZATION_FAILED}
 
@@ -80,4 +79,8 @@ def aborts(what: str, error: Any, known: str | None = None) -> StreamAppError:
     """The error of a unit that failed: to be aborted, unless the producer itself is over."""
     if error.fatal() or error.code() in _FENCED or error.code() in _NOT_ALLOWED:
         return fatal(what, error, known)
-    return AbortedError(explain(what, error, known), permanent=error.code() in _PERMANENT)
+    return AbortedError(
+        explain(what, error, known),
+        permanent=error.code() in _PERMANENT,
+        heals=error.code() in MISSING_TOPIC,
+    )

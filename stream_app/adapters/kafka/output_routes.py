@@ -12,6 +12,7 @@ from typing import Any
 from confluent_kafka import KafkaException
 
 from stream_app.adapters.kafka.errors import aborts
+from stream_app.adapters.kafka.missing_topics import missing_topic
 from stream_app.adapters.kafka.rights import missing_right, read_input, write_output
 from stream_app.core.columns import NO_TIMESTAMP, Header, OutputBatch
 from stream_app.ports import Clock
@@ -102,6 +103,7 @@ class OutputRoutes:
                     topic_error.code(),
                     lambda: read_input(self._settings) if reads else write_output(topic),
                 )
-                raise aborts(f"asking for the partitions of {topic}", topic_error, right)
+                absent = missing_topic(self._settings, topic_error.code(), [topic])
+                raise aborts(f"asking for the partitions of {topic}", topic_error, absent or right)
             self._counts[topic] = len(found.topics[topic].partitions)
         return self._counts[topic]

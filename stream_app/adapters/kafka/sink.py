@@ -21,6 +21,7 @@ from stream_app.adapters.kafka.clients import new_producer
 from stream_app.adapters.kafka.config import Properties, producer_properties
 from stream_app.adapters.kafka.error_log import ErrorLog
 from stream_app.adapters.kafka.errors import aborts
+from stream_app.adapters.kafka.missing_topics import missing_topic
 from stream_app.adapters.kafka.output_routes import OutputRoutes
 from stream_app.adapters.kafka.rights import missing_right, write_output
 from stream_app.core.columns import OutputBatch
@@ -201,6 +202,9 @@ class KafkaSink:
 
     def _missing_right(self, error: Any, topic: str = "") -> str | None:
         settings = self._settings
+        absent = missing_topic(settings, error.code(), [topic] if topic else [])
+        if absent is not None:
+            return absent
         topics = [topic] if topic else [settings.predictions_topic, settings.dlq_topic]
         return missing_right(
             settings, error.code(), lambda: "; or ".join(write_output(name) for name in topics)

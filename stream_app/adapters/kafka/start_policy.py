@@ -142,7 +142,8 @@ class StartPolicy:
                 message = (
                     f"group {self._settings.kafka.group} has no offsets on {self._topic}; say "
                     "where it begins: start.new_group = earliest (score all there is) or latest, "
-                    "or `stream-app offsets reset`"
+                    "or `stream-app offsets reset`. Events that this job has answered before, "
+                    "under this group or another, come twice then"
                 )
                 raise ConfigError(message)
             self._commit_start(choice)

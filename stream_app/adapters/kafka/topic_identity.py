@@ -144,7 +144,7 @@ class TopicIdentity:
 
     def _remedy(self) -> str:
         return (
-            "Decide where the topic of today begins: `stream-app offsets reset --to earliest` "
+            "Decide where the topic of today begins: `stream-app offsets reset --to start` "
             "(records scored already come again), or read it with a new kafka.group"
         )
 
