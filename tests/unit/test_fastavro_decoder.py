@@ -86,3 +86,18 @@ def test_memory_for_schemas_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         decoder.decode(batch([confluent(1, EVENT), confluent(key, EVENT)]))
     assert telemetry.gauges[WRITER_SCHEMAS.name] == 2
     assert store.asked == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("held_bytes", [1, 5, 1 << 20])
+def test_rows_are_the_same_however_often_they_become_columns(
+    held_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fastavro_decoder, "MAX_HELD_BYTES", held_bytes)
+    telemetry, store = CountedTelemetry(), MemoryStore({1: WriterSchema(TEXT)})
+    ids = [b"%d" % number for number in range(7)]
+    values = [confluent(1, written(TEXT, {"id": text.decode()})) for text in ids]
+    values[3] = values[3][:-1]
+    events = _decoder(store, telemetry, HandClock()).decode(batch(values))
+    assert [bool(fault) for fault in events.fault] == [row == 3 for row in range(7)]
+    assert list(events.ids) == [*ids[:3], None, *ids[4:]]
+    assert telemetry.counts[DECODER_FALLBACKS.name,] == 6
