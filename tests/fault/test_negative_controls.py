@@ -50,11 +50,15 @@ def start(run: Run, failpoint: str = "", **properties: str) -> Worker:
 
 
 @contextmanager
-def broken(way: str, running: AbstractContextManager[Run]) -> Iterator[Run]:
+def broken(bench: Bench, way: str, running: AbstractContextManager[Run]) -> Iterator[Run]:
     """A run whose workers are broken in this way."""
-    with running as run:
-        run.record.control = way
-        yield run
+    try:
+        with running as run:
+            run.record.control = way
+            yield run
+    finally:
+        for record in bench.records:  # also one that did not get as far as its block
+            record.control = way
 
 
 def assert_found(run: Run, finding: str, *, besides: str = "") -> None:
@@ -94,7 +98,7 @@ def killed_before_a_commit(
     """
     worker = start(run, f"{Place.BEFORE_COMMIT}:{some(bench)}:sleep={LONG_S}", **OFTEN)
     worker.wait_for("failpoint_fires")
-    until("it is time to kill it", lambda: when(worker), 30)
+    until("it is time to kill it", lambda: when(worker), 60)
     moved = sum(offset > 0 for offset in committed(run).values())
     with run.fault("killed before the commit"):
         worker.kill()
@@ -107,7 +111,7 @@ def killed_before_a_commit(
 def test_an_unbroken_worker_killed_before_a_commit_is_good_to_all_but_who_reads_aborted_outcomes(
     bench: Bench, kafka: RealKafka
 ) -> None:
-    with broken(UNBROKEN, bench.run(kafka, per_second=PER_SECOND)) as run:
+    with broken(bench, UNBROKEN, bench.run(kafka, per_second=PER_SECOND)) as run:
         killed_before_a_commit(bench, run)
     assert_found(run, "nothing")
     careless = reads_uncommitted(bench, run)
@@ -130,7 +134,7 @@ def reads_uncommitted(bench: Bench, run: Run) -> Report:
 def test_outputs_outside_the_transaction_are_found_duplicated(
     bench: Bench, kafka: RealKafka
 ) -> None:
-    with broken("outputs_outside", bench.run(kafka, per_second=PER_SECOND)) as run:
+    with broken(bench, "outputs_outside", bench.run(kafka, per_second=PER_SECOND)) as run:
         killed_before_a_commit(bench, run)
     # Those of the transaction that is open now can be read too, and their events be not committed.
     assert_found(run, "duplicated", besides="torn")
@@ -143,7 +147,7 @@ def test_outputs_outside_the_transaction_are_found_duplicated(
 def test_an_offset_off_by_one_is_found_once_a_partition(
     bench: Bench, kafka: RealKafka, way: str, finding: str
 ) -> None:
-    with broken(way, bench.run(kafka, per_second=PER_SECOND)) as run:
+    with broken(bench, way, bench.run(kafka, per_second=PER_SECOND)) as run:
         moved = killed_before_a_commit(bench, run)
     # The last outcome of a partition is ahead of an offset that is behind.
     assert_found(run, finding, besides="torn" if way == "offset_behind" else "")
@@ -152,7 +156,7 @@ def test_an_offset_off_by_one_is_found_once_a_partition(
 
 @pytest.mark.fault("controls", quick=True)
 def test_what_was_committed_automatically_is_found_lost(bench: Bench, kafka: RealKafka) -> None:
-    with broken("auto_commit", bench.run(kafka, per_second=PER_SECOND)) as run:
+    with broken(bench, "auto_commit", bench.run(kafka, per_second=PER_SECOND)) as run:
 
         def all_fetched_is_committed(worker: Worker) -> bool:
             fetched = worker.metric("stream_app_records_fetched_total")
@@ -170,7 +174,9 @@ def test_what_was_committed_automatically_is_found_lost(bench: Bench, kafka: Rea
 def test_a_worker_that_does_not_go_back_after_an_abort_is_found_to_lose(
     bench: Bench, kafka: RealKafka, way: str
 ) -> None:
-    with broken(way, bench.run(kafka, per_second=PER_SECOND, worker__instance="control")) as run:
+    with broken(
+        bench, way, bench.run(kafka, per_second=PER_SECOND, worker__instance="control")
+    ) as run:
         worker = start(run, f"{Place.BEFORE_COMMIT}:{some(bench)}:sleep=2")
         worker.wait_for("failpoint_fires")
         with run.fault("its transaction aborted by a producer with the same id"):
@@ -202,7 +208,9 @@ def test_a_worker_that_swallows_a_full_queue_is_found_to_lose(
     bench: Bench, kafka: RealKafka, way: str
 ) -> None:
     # Outcomes linger in the queue until there are ten times as many as it holds.
-    with broken(way, bench.run(kafka, per_second=0, backlog=1_000, output__linger_ms="50")) as run:
+    with broken(
+        bench, way, bench.run(kafka, per_second=0, backlog=1_000, output__linger_ms="50")
+    ) as run:
         with run.fault("a queue too small for a batch"):
             start(run, **{"queue.buffering.max.messages": "100"})
         run.recovered()
@@ -220,7 +228,7 @@ def test_a_zombie_that_commits_as_nobody_is_found_to_repeat(
     hit = some(bench)
     # Its transaction must outlive its session: else the broker has ended it when it wakes.
     with broken(
-        way, bench.run(kafka, per_second=PER_SECOND, kafka__transaction_timeout_s="60")
+        bench, way, bench.run(kafka, per_second=PER_SECOND, kafka__transaction_timeout_s="60")
     ) as run:
         start(run).wait_scoring()
         zombie = start(run, f"{Place.AFTER_DELIVER}:{hit}:stop")
