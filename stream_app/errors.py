@@ -8,7 +8,8 @@ Exceptions are for a broken world:
     ├── UsageError         64      the command line asks for something that cannot be
     ├── UnavailableError   69      a server is not there, at start or in a tool
     ├── RetriableError     75      nothing is lost: put the rows back and try again later
-    │   └── AbortedError   75      the transaction is undone: rewind to the committed offsets
+    │   ├── AbortedError   75      the transaction is undone: rewind to the committed offsets
+    │   └── DeniedError    75      not allowed until somebody gives the right back: say so, wait
     ├── ModelRunError              the model refuses these rows together: bisect to find which
     ├── DeviceOutOfMemoryError     no room on the device for so many rows at once: halve, retry
     └── FatalError         70      stop without committing; a restart begins where it was
@@ -81,6 +82,10 @@ class AbortedError(RetriableError):
         super().__init__(message)
         self.permanent = permanent
         self.heals = heals
+
+
+class DeniedError(RetriableError):
+    """A right is missing; the same may be tried again, and works once somebody has given it."""
 
 
 class ModelRunError(StreamAppError):

@@ -14,7 +14,7 @@ from stream_app.adapters.kafka.access_check import access_faults, hidden_topics
 from stream_app.adapters.kafka.admin import KafkaAdmin
 from stream_app.adapters.kafka.client_check import require_accepted
 from stream_app.adapters.kafka.config import require_librdkafka
-from stream_app.adapters.kafka.rights import read_input, write_output
+from stream_app.adapters.kafka.rights import on_topic
 from stream_app.adapters.kafka.topics import topic_configs
 from stream_app.adapters.model.contract_file import load_contract
 from stream_app.adapters.model.onnx_model import OnnxModel, load_model
@@ -215,9 +215,7 @@ class Preflight:
             if topic in found:
                 yield Finding("topics", ok=True, text=f"{topic}: {found[topic]} partitions")
             elif topic in hidden:
-                reads = topic == settings.input.topic
-                right = read_input(settings) if reads else write_output(topic)
-                self._fail("access", right, ExitStatus.CONFIG)
+                self._fail("access", on_topic(settings, topic), ExitStatus.CONFIG)
             else:
                 # The input belongs to those who write it, so only trials make it.
                 more = " --with-input" if topic == settings.input.topic else ""

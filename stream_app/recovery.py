@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
-from stream_app.errors import RetriableError
+from stream_app.errors import DeniedError, RetriableError
 from stream_app.health import WorkerHealth
 from stream_app.ports import Clock, Sink, Source
 
@@ -67,7 +67,7 @@ class Recovery:
         """Another member reads these now: a rewind must not touch them."""
         for partition in partitions:
             self._rewind.pop(partition, None)
-        if not self._rewind:
+        if not self._rewind and not self.owes_client:
             self._health.denied = ""
 
     def wait(self, reason: str) -> None:
@@ -103,6 +103,8 @@ class Recovery:
                 self._source.rewind(self._rewind)
                 self._rewind.clear()
         except RetriableError as exc:
+            if isinstance(exc, DeniedError):
+                self.deny(str(exc))
             self.wait(str(exc))
             return
         if self._retry_at_s is not None:

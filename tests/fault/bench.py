@@ -24,6 +24,7 @@ from tests.fault.live_reader import LiveReader
 from tests.fault.progress import Progress, Reached
 from tests.fault.record import Fired, RunRecord
 from tests.kafka_fixtures import KafkaForTests
+from tests.security.plain_door import at_plain_door
 from tests.worker import Job, Worker, Workers, car_loan_job, until
 
 CAUGHT_UP_S = 120.0
@@ -135,9 +136,9 @@ class Run:
         record: RunRecord,
         feed: Callable[[Job], Feed],
     ) -> None:
-        self.plain = Job({**job.overrides, "kafka.bootstrap_servers": plain}, job.folder)
+        self.plain = at_plain_door(job, plain)
         self.job = replace(
-            self.plain, overrides={**job.overrides, "kafka.bootstrap_servers": bootstrap or plain}
+            job, overrides={**job.overrides, "kafka.bootstrap_servers": bootstrap or plain}
         )
         self.record = record
         self.feed = feed(self.plain)

@@ -13,6 +13,7 @@ from pathlib import Path
 from stream_app.adapters.local_kafka import Listener, LocalKafka
 from tests.kafka_fixtures import RealKafka
 from tests.security.certificates import Authority, Identity
+from tests.security.plain_door import at_plain_door
 from tests.worker import Job, car_loan_job
 
 PASSWORD = "the-right-one"
@@ -32,6 +33,10 @@ class Doors:
     def kafka(self) -> RealKafka:
         """For those who use the plain door."""
         return RealKafka(self.cluster.bootstrap_servers, self.cluster)
+
+    def plain(self, job: Job) -> Job:
+        """The same job for those who come in without a name."""
+        return at_plain_door(job, self.cluster.bootstrap_servers)
 
     def job(self, folder: Path, door: str, protocol: str = "classic", **overrides: str) -> Job:
         """A job whose workers use this door."""

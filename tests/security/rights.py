@@ -99,12 +99,3 @@ def told(job: Job) -> str:
     hidden = hidden_topics(settings, list(topics))
     faults = [words(job, topics[topic]) for topic in hidden]
     return "\n".join([*faults, *access_faults(settings)])
-
-
-_SECURITY = ("kafka.security_protocol", "kafka.ssl_", "kafka.sasl_", "kafka.oauth_")
-
-
-def plain(cluster: LocalKafka, job: Job) -> Job:
-    """The same job for those who come in without a name: the feed and the judges."""
-    kept = {k: value for k, value in job.overrides.items() if not k.startswith(_SECURITY)}
-    return Job({**kept, "kafka.bootstrap_servers": cluster.bootstrap_servers}, job.folder)

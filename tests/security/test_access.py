@@ -6,7 +6,7 @@ import pytest
 
 from tests.car_loan import Feed, assert_exactly_once
 from tests.security.doors import Doors
-from tests.security.rights import RIGHTS, grant, plain, revoke, told, words
+from tests.security.rights import RIGHTS, grant, revoke, told, words
 from tests.worker import Workers, until
 
 
@@ -16,7 +16,7 @@ def test_a_worker_needs_these_rights_and_no_others(
 ) -> None:
     job = doors.job(tmp_path, "GUARDED", protocol)
     grant(doors.cluster, job)
-    feed = Feed(plain(doors.cluster, job))
+    feed = Feed(doors.plain(job))
     feed.send(1_000)
     with Workers(job) as workers:
         worker = workers.start()

@@ -12,7 +12,7 @@ from stream_app.errors import ConfigError
 from stream_app.settings import load_settings
 from tests.car_loan import Feed, assert_exactly_once
 from tests.security.doors import PASSWORD, Doors
-from tests.security.rights import grant, plain
+from tests.security.rights import grant
 from tests.worker import Job, Workers
 
 CHECK_S = 120
@@ -37,7 +37,7 @@ def test_a_worker_with_a_name_and_its_rights_scores_over_tls(
 ) -> None:
     job = doors.job(tmp_path, door)
     grant(doors.cluster, job)
-    feed = Feed(plain(doors.cluster, job))
+    feed = Feed(doors.plain(job))
     feed.send(1_000)
     with Workers(job) as workers:
         worker = workers.start()

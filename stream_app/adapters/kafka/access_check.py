@@ -17,9 +17,8 @@ from stream_app.adapters.kafka.admin import KafkaAdmin
 from stream_app.adapters.kafka.config import consumer_properties, producer_properties
 from stream_app.adapters.kafka.errors import explain
 from stream_app.adapters.kafka.rights import (
+    on_topic,
     read_group,
-    read_input,
-    write_output,
     write_transaction,
 )
 from stream_app.settings import Delivery, Settings
@@ -76,7 +75,7 @@ def _topic_faults(admin: KafkaAdmin, settings: Settings) -> Iterator[str]:
     )
     for topic, future in futures.items():
         operation = needed[topic]
-        missing = read_input(settings) if topic == settings.input.topic else write_output(topic)
+        missing = on_topic(settings, topic)
         try:
             allowed = future.result(_PROBE_TIMEOUT_S).authorized_operations
         except (KafkaException, TimeoutError) as exc:

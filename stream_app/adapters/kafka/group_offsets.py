@@ -10,7 +10,7 @@ from confluent_kafka import KafkaException, TopicPartition
 
 from stream_app.adapters.kafka.errors import aborts, explain
 from stream_app.core.positions import NextOffset
-from stream_app.errors import AbortedError, RetriableError
+from stream_app.errors import AbortedError
 
 
 def commit_offsets(consumer: Any, topic: str, offsets: Mapping[int, NextOffset]) -> None:
@@ -35,15 +35,11 @@ def committed_offsets(
     """By partition; negative where there is none. Blocks for at most ``timeout_s``.
 
     Raises:
-        RetriableError: they could not be read.
+        KafkaException: they could not be read.
     """
     wanted = [TopicPartition(topic, partition) for partition in partitions]
-    what = "reading committed offsets"
-    try:
-        found = consumer.committed(wanted, timeout=timeout_s)
-    except KafkaException as exc:
-        raise RetriableError(explain(what, exc.args[0])) from exc
+    found = consumer.committed(wanted, timeout=timeout_s)
     failed = next((tp.error for tp in found if tp.error), None)
     if failed is not None:
-        raise RetriableError(explain(what, failed))
+        raise KafkaException(failed)
     return {tp.partition: tp.offset for tp in found}

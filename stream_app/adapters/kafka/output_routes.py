@@ -13,7 +13,7 @@ from confluent_kafka import KafkaException
 
 from stream_app.adapters.kafka.errors import aborts
 from stream_app.adapters.kafka.missing_topics import missing_topic
-from stream_app.adapters.kafka.rights import missing_right, read_input, write_output
+from stream_app.adapters.kafka.rights import missing_right, on_topic
 from stream_app.core.columns import NO_TIMESTAMP, Header, OutputBatch
 from stream_app.ports import Clock
 from stream_app.settings import Settings
@@ -97,11 +97,8 @@ class OutputRoutes:
                 raise aborts(f"asking for the partitions of {topic}", exc.args[0]) from exc
             topic_error = found.topics[topic].error
             if topic_error is not None:
-                reads = topic == self._settings.input.topic
                 right = missing_right(
-                    self._settings,
-                    topic_error.code(),
-                    lambda: read_input(self._settings) if reads else write_output(topic),
+                    self._settings, topic_error.code(), lambda: on_topic(self._settings, topic)
                 )
                 absent = missing_topic(self._settings, topic_error.code(), [topic])
                 raise aborts(f"asking for the partitions of {topic}", topic_error, absent or right)

@@ -21,6 +21,11 @@ def write_output(topic: str) -> str:
     return _topic("Write", topic)
 
 
+def on_topic(settings: Settings, topic: str) -> str:
+    """What a worker needs on this topic of its job is missing."""
+    return read_input(settings) if topic == settings.input.topic else write_output(topic)
+
+
 def read_group(settings: Settings) -> str:
     """Read on the consumer group is missing."""
     group = settings.kafka.group

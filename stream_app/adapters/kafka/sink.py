@@ -23,7 +23,7 @@ from stream_app.adapters.kafka.error_log import ErrorLog
 from stream_app.adapters.kafka.errors import aborts
 from stream_app.adapters.kafka.missing_topics import missing_topic
 from stream_app.adapters.kafka.output_routes import OutputRoutes
-from stream_app.adapters.kafka.rights import missing_right, write_output
+from stream_app.adapters.kafka.rights import missing_right, on_topic
 from stream_app.core.columns import OutputBatch
 from stream_app.core.metrics import PRODUCER_REBUILDS
 from stream_app.errors import (
@@ -69,7 +69,7 @@ class KafkaSink:
         self._clock = clock
         self._telemetry = telemetry
         self._watchdog = watchdog
-        self._errors = ErrorLog("producer", clock, telemetry)
+        self._errors = ErrorLog("producer", telemetry)
         self._failure: StreamAppError | None = None
         self._producer: Any = None
         self._rebuilt_s: deque[float] = deque(maxlen=_REBUILDS)
@@ -207,5 +207,5 @@ class KafkaSink:
             return absent
         topics = [topic] if topic else [settings.predictions_topic, settings.dlq_topic]
         return missing_right(
-            settings, error.code(), lambda: "; or ".join(write_output(name) for name in topics)
+            settings, error.code(), lambda: "; or ".join(on_topic(settings, t) for t in topics)
         )

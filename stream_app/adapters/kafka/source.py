@@ -17,7 +17,7 @@ from stream_app.adapters.kafka.clients import new_consumer
 from stream_app.adapters.kafka.columns import to_columns
 from stream_app.adapters.kafka.config import consumer_properties
 from stream_app.adapters.kafka.damage import DAMAGED, damaged
-from stream_app.adapters.kafka.denial import DENIED, Denial
+from stream_app.adapters.kafka.denial import Denial
 from stream_app.adapters.kafka.error_log import ErrorLog
 from stream_app.adapters.kafka.errors import explain
 from stream_app.adapters.kafka.group_offsets import commit_offsets, committed_offsets
@@ -56,7 +56,7 @@ class KafkaSource:
         self._timeout_s = settings.kafka.request_timeout_s
         self._clock = clock
         self._telemetry = telemetry
-        self._errors = ErrorLog("consumer", clock, telemetry)
+        self._errors = ErrorLog("consumer", telemetry)
         self._identity = TopicIdentity(settings, clock)
         self._take(self._new_client())
         self._listener: RebalanceListener | None = None
@@ -80,13 +80,14 @@ class KafkaSource:
         self._subscribe()
 
     def fetch(self, max_records: int, wait_s: float) -> RecordBatch:
-        """See the port.
-
-        One record is waited for, the rest is what is there: asking for all of them at once would
-        wait the whole time unless that many came.
-        """
+        """See the port."""
         self._identity.check()
         self._stalled.look(self._assigned)
+        if self._denial.client_is_over:
+            if self._denial.new_client_due(wait_s):
+                self.renew()
+            return to_columns(self._topic, [])
+        # One is waited for, the rest is what is there: all at once would wait the whole time.
         held = self._consume(1, wait_s)
         if held:
             failpoints.hit("mid_fetch")
@@ -140,7 +141,10 @@ class KafkaSource:
         wanted = [partition for partition in fallback if partition in self._assigned]
         if not wanted:
             return
-        found = committed_offsets(self._consumer, self._topic, wanted, self._timeout_s)
+        try:
+            found = committed_offsets(self._consumer, self._topic, wanted, self._timeout_s)
+        except KafkaException as exc:
+            raise self._denial.of_question("reading committed offsets", exc.args[0]) from exc
         self.seek({p: offset if offset >= 0 else fallback[p] for p, offset in found.items()})
 
     def pause(self) -> None:
@@ -175,11 +179,7 @@ class KafkaSource:
             self._raise_stored()
 
     def commit(self, offsets: Mapping[int, NextOffset]) -> None:
-        """Commit without a transaction, for delivery at least once; blocks.
-
-        Raises:
-            AbortedError: not committed; the group moved on, or the broker did not answer.
-        """
+        """Without a transaction, for delivery at least once; see :func:`commit_offsets`."""
         commit_offsets(self._consumer, self._topic, offsets)
 
     # -- the client ------------------------------------------------------------------------
@@ -209,7 +209,8 @@ class KafkaSource:
         try:
             messages: list[Any] = self._consumer.consume(count, wait_s)
         except KafkaException as exc:
-            raise FatalError(explain("consume", exc.args[0])) from exc
+            self._denial.client_over(exc.args[0])
+            return []
         return messages
 
     def _rows(self, messages: list[Any], ours: frozenset[int]) -> list[Any]:
@@ -226,15 +227,15 @@ class KafkaSource:
         code = error.code()
         self._telemetry.count(CLIENT_ERRORS, 1, error.name())
         if error.fatal() or code == KafkaError._FATAL:
-            raise FatalError(explain("consume", error))
-        if code == KafkaError._AUTO_OFFSET_RESET:
+            self._denial.client_over(error)
+        elif code == KafkaError._AUTO_OFFSET_RESET:
             # Of a partition that has gone meanwhile, it is its next owner's to answer.
             if message.partition() in ours:
                 place = message.topic(), message.partition(), message.offset()
                 self._assign_at([self._start.target(*place)])
         elif code in DAMAGED and message.partition() in ours:
             raise damaged(message, error)
-        elif code in DENIED:
+        elif self._denial.is_of(error):
             self._denial.note(error)
         else:
             if code == KafkaError.UNKNOWN_TOPIC_OR_PART:

@@ -22,6 +22,7 @@ from stream_app.adapters.kafka.spare_thread import SpareThread
 from stream_app.core.positions import GroupMembership, NextOffset
 from stream_app.errors import (
     AbortedError,
+    DeniedError,
     FatalError,
     FencedError,
     RetriableError,
@@ -31,6 +32,8 @@ from stream_app.ports import Clock, Telemetry, Watchdog
 from stream_app.settings import Settings
 
 log = structlog.get_logger(__name__)
+
+_SEND_OFFSETS = "send_offsets_to_transaction"
 
 
 class TransactionalSink(KafkaSink):
@@ -97,7 +100,7 @@ class TransactionalSink(KafkaSink):
         reason = explain("init_transactions", error, write_transaction(self._settings))
         if now_s - since_s > patience_s:
             return FatalError(f"{reason}; waited for worker.denied_patience_s = {patience_s:g} s")
-        return RetriableError(reason)
+        return DeniedError(reason)
 
     def begin(self) -> None:
         """See the port."""
@@ -128,7 +131,7 @@ class TransactionalSink(KafkaSink):
         self._flush(deadline_s)
         # Not tried again: without an EndTxn request an abort is safe, and sooner done.
         if not self._answered(
-            "send_offsets_to_transaction",
+            _SEND_OFFSETS,
             lambda: self._send_offsets(self._producer, positions, membership),
         ):
             raise AbortedError("send_offsets_to_transaction: no clear answer in time")
@@ -218,7 +221,8 @@ class TransactionalSink(KafkaSink):
         except KafkaException as exc:
             error = exc.args[0]
             if error.fatal() or error.txn_requires_abort() or not error.retriable():
-                raise self._failed(what, error) from exc
+                of_input = self._settings.input.topic if what == _SEND_OFFSETS else ""
+                raise self._failed(what, error, of_input) from exc
             # A request of it may still be on its way, and must not meet a later transaction.
             self._unclear = True
             log.warning("unclear", call=what, reason=explain(what, error))
