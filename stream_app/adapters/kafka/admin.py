@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from stream_app.adapters.kafka.config import Properties, common_properties
@@ -119,6 +119,20 @@ class KafkaAdmin:
                 "(stream-app topics create), or correct its name"
             )
         return counts[topic]
+
+    def group_client(self, group: str) -> Any:
+        """A client that may ask for the group's offsets, never a member; the caller closes it.
+
+        The admin client's own question ends the process by a null pointer while the group's
+        coordinator is not settled (librdkafka#5040): on a new cluster, or after a broker's end.
+        """
+        properties = {
+            "group.id": group,
+            "enable.auto.commit": False,
+            # Offsets as they are, without waiting for transactions under way.
+            "isolation.level": "read_uncommitted",
+        }
+        return new_client(Consumer, self._kafka, self._errors, properties)
 
     def wait(self, what: str, future: Future[Any], *, expected: int | None = None) -> Any:
         """The result of one of the client's futures.

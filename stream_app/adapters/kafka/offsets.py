@@ -100,18 +100,18 @@ def committed_offsets(
         ConfigError: we may not ask.
     """
     asked = [TopicPartition(topic, partition) for partition in partitions]
-    futures = admin.client.list_consumer_group_offsets(
-        [ConsumerGroupTopicPartitions(group, asked)], request_timeout=admin.timeout_s
-    )
     what = f"reading the offsets of group {group!r}"
+    client = admin.group_client(group)
     try:
-        answer = futures[group].result(admin.timeout_s)
-    except (KafkaException, TimeoutError) as exc:
-        if isinstance(exc, KafkaException) and exc.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+        found = client.committed(asked, timeout=admin.timeout_s)
+    except KafkaException as exc:
+        if exc.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
             return {}
         raise admin.translate(what, exc) from exc
+    finally:
+        client.close()
     committed = {}
-    for position in answer.topic_partitions:
+    for position in found:
         if position.error is not None:
             raise admin.translate(what, KafkaException(position.error))
         if position.offset >= 0:
