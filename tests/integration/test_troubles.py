@@ -1,17 +1,13 @@
-"""What is not the group's doing: offsets gone, topics grown, brokers that refuse or go away."""
+"""What is not the group's doing: start policies, a broken deploy, brokers that refuse or go away."""
 
 import time
 from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewPartitions
 
 from stream_app.adapters.local_kafka import LocalKafka
-from stream_app.core.avro.framing import SINGLE_OBJECT_BYTES, confluent_prefix
-from stream_app.resources import schema_path
 from tests.car_loan import Feed, assert_exactly_once, encoded, event, verdict
-from tests.fake_registry import fake_registry, found, refused
 from tests.kafka_fixtures import RealKafka
 from tests.worker import Job, Worker, Workers, car_loan_job, until
 
@@ -72,28 +68,6 @@ def test_a_new_group_may_begin_at_the_end(kafka: RealKafka, tmp_path: Path) -> N
         assert b"test-0000001" in (value or b"")
 
 
-def test_new_partitions_are_read_from_their_begin(kafka: RealKafka, tmp_path: Path) -> None:
-    job = car_loan_job(kafka, tmp_path, kafka__topic_refresh_s="1")
-    feed = Feed(job)
-    feed.send(500)
-    with Workers(job) as workers:
-        workers.start().wait_scoring()
-        admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
-        admin.create_partitions([NewPartitions(job.settings.input.topic, 6)])[
-            job.settings.input.topic
-        ].result(10)
-        for partition in (4, 5):
-            send(job, encoded(event(900 + partition)), partition=partition)
-        values = [value or b"" for value, _ in read(job, job.settings.predictions_topic, 497)]
-        assert len(values) >= 497 - feed.codes.total()
-
-        def both() -> bool:
-            report = verdict_of(job)
-            return report == (502, 0, 0)
-
-        until("the new partitions' events are scored too", both, 60)
-
-
 def verdict_of(job: Job) -> tuple[int, int, int]:
     """Events with an outcome, lost, duplicated."""
     from stream_app.adapters.verifier.reader import verify  # noqa: PLC0415
@@ -101,49 +75,6 @@ def verdict_of(job: Job) -> tuple[int, int, int]:
     report = verify(job.settings)
     done = report.predictions + sum(report.dead_letters.values())
     return done, report.lost.count, report.duplicated.count
-
-
-def test_records_deleted_unread_stop_the_worker_and_are_counted(
-    kafka: RealKafka, tmp_path: Path
-) -> None:
-    job = car_loan_job(kafka, tmp_path)
-    feed = Feed(job)
-    feed.send(400)
-    with Workers(job) as workers:
-        first = workers.start().wait_scoring()
-        until("all is committed", lambda: verdict_of(job)[0] == 400, 30)
-        assert first.stop() == 0
-        feed.send(400)
-        delete_all(job)
-        second = workers.start()
-        assert exit_of(second) == 65
-        assert "were deleted unread" in second.log()
-        assert "start.expired" in second.log()
-
-
-def test_expired_offsets_may_go_on_at_the_oldest_record(kafka: RealKafka, tmp_path: Path) -> None:
-    job = car_loan_job(kafka, tmp_path, start__expired="earliest")
-    feed = Feed(job)
-    feed.send(40)
-    with Workers(job) as workers:
-        first = workers.start().wait_scoring()
-        until("all is committed", lambda: verdict_of(job)[0] == 40, 30)
-        assert first.stop() == 0
-        feed.send(40)
-        delete_all(job)
-        workers.start().wait_ready()
-        for partition in range(4):
-            send(job, encoded(event(70 + partition)), partition=partition)
-        values = [value or b"" for value, _ in read(job, job.settings.predictions_topic, 44)]
-        assert sum(b"test-000007" in value for value in values) >= 4
-
-
-def delete_all(job: Job) -> None:
-    """As retention does."""
-    admin = AdminClient({"bootstrap.servers": job.overrides["kafka.bootstrap_servers"]})
-    ends = [TopicPartition(job.settings.input.topic, number, -1) for number in range(4)]
-    for future in admin.delete_records(ends).values():
-        future.result(10)
 
 
 def test_a_deploy_that_makes_everything_bad_stops_the_worker(
@@ -206,31 +137,6 @@ def test_a_timestamp_that_brokers_refuse_is_sent_as_now_and_kept_in_a_header(
         kept = [headers.get("stream_app.timestamp") for _, headers in found]
         assert sorted(kept, key=str) == sorted([None, str(future_ms).encode()], key=str)
     assert verdict_of(job) == (2, 0, 0)
-
-
-def test_a_registry_that_is_away_costs_time_and_no_record(kafka: RealKafka, tmp_path: Path) -> None:
-    with fake_registry() as registry:
-        lookup = "GET /schemas/ids/7"
-        registry.answers[lookup] = refused(503, 50301)
-        job = car_loan_job(
-            kafka,
-            tmp_path,
-            input__framing="confluent",
-            output__framing="single-object",
-            registry__url=registry.url,
-        )
-        send(job, confluent_prefix(7) + encoded(event(0))[SINGLE_OBJECT_BYTES:])
-        with Workers(job) as workers:
-            worker = workers.start()
-            worker.wait_for("paused")
-            assert worker.get("/livez")[0] == 200
-            assert worker.get("/readyz")[0] == 503
-            assert verdict_of(job) == (0, 0, 0)
-            registry.answers[lookup] = found(schema_path("event").read_text("utf-8"))
-            (value, _) = read(job, job.settings.predictions_topic, 1)[0]
-            assert b"test-0000000" in (value or b"")
-            worker.wait_ready()
-        assert verdict_of(job) == (1, 0, 0)
 
 
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])
