@@ -1,4 +1,4 @@
-"""What is not the group's doing: start policies, a broken deploy, brokers that refuse or go away."""
+"""What is not the group's doing: start policies, a broken deploy, brokers that refuse or leave."""
 
 import time
 from pathlib import Path
