@@ -1,13 +1,11 @@
-"""What is not the group's doing: start policies, a broken deploy, brokers that refuse or leave."""
+"""What is not the group's doing: start policies, a broken deploy, brokers that refuse."""
 
 import time
 from pathlib import Path
 
-import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from stream_app.adapters.local_kafka import LocalKafka
-from tests.car_loan import Feed, assert_exactly_once, encoded, event, verdict
+from tests.car_loan import Feed, encoded, event
 from tests.kafka_fixtures import RealKafka
 from tests.worker import Job, Worker, Workers, car_loan_job, until
 
@@ -139,46 +137,6 @@ def test_a_timestamp_that_brokers_refuse_is_sent_as_now_and_kept_in_a_header(
     assert verdict_of(job) == (2, 0, 0)
 
 
-@pytest.mark.parametrize("protocol", ["classic", "consumer"])
-def test_a_broker_that_is_away_costs_time_and_nothing_else(
-    kafka_installed: None, tmp_path: Path, protocol: str
-) -> None:
-    del kafka_installed
-    with LocalKafka(tests=True) as cluster:
-        kafka = RealKafka(cluster.bootstrap_servers, cluster)
-        job = car_loan_job(kafka, tmp_path, protocol=protocol)
-        feed = Feed(job)
-        feed.send(2_000)
-        with Workers(job) as workers:
-            worker = workers.start().wait_scoring()
-            broker = cluster.brokers[0]
-            broker.kill()
-            assert worker.get("/livez")[0] == 200
-            broker.start()
-            feed.send(2_000)
-            assert_exactly_once(feed)
-            assert worker.exit_status is None, "the broker's absence must not end the worker"
-
-
-def test_one_of_three_brokers_may_die_under_load(kafka3: RealKafka, tmp_path: Path) -> None:
-    assert kafka3.cluster is not None
-    job = car_loan_job(kafka3, tmp_path, kafka__bootstrap_servers=kafka3.bootstrap_servers)
-    feed = Feed(job)
-    with Workers(job) as workers:
-        started = [workers.start().wait_ready() for _ in range(2)]
-        feed.send(2_000)
-        started[0].wait_scoring()
-        broker = kafka3.cluster.brokers[1]
-        broker.kill()
-        feed.send(2_000)
-        started[1].kill()
-        try:
-            assert_exactly_once(feed)
-        finally:
-            broker.start()
-        assert started[0].exit_status is None
-
-
 def test_a_worker_waits_for_brokers_that_start_later(kafka: RealKafka, tmp_path: Path) -> None:
     job = car_loan_job(kafka, tmp_path, kafka__bootstrap_servers="127.0.0.1:9")
     with Workers(job) as workers:
@@ -187,23 +145,3 @@ def test_a_worker_waits_for_brokers_that_start_later(kafka: RealKafka, tmp_path:
         assert worker.get("/livez")[0] == 200
         assert worker.get("/readyz")[0] == 503
         assert worker.stop() == 0
-
-
-def test_a_second_worker_takes_its_share_and_gives_it_back(
-    kafka: RealKafka, tmp_path: Path
-) -> None:
-    job = car_loan_job(kafka, tmp_path)
-    feed = Feed(job)
-    with Workers(job) as workers:
-        one = workers.start().wait_ready()
-        two = workers.start().wait_ready()
-        until(
-            "each has two partitions",
-            lambda: [w.metric("stream_app_assigned_partitions") for w in (one, two)] == [2, 2],
-            30,
-        )
-        feed.send(3_000)
-        assert two.stop() == 0
-        assert_exactly_once(feed)
-        assert one.metric("stream_app_predictions_total") > 0
-    assert verdict(feed).ok
