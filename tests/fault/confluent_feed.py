@@ -32,7 +32,7 @@ def confluent_feed(schema_id: int, *, of_unknown: str = "") -> Callable[..., Fee
         schema_id: The registry's.
         of_unknown: Some of the broken ones name :data:`UNKNOWN_ID`, and must die of this.
     """
-    broken = {
+    broken: dict[str, tuple[str, Callable[[Event], bytes | None]]] = {
         name: (code, partial(_framed_as, schema_id, make))
         for name, (code, make) in BROKEN.items()
         if name in _BROKEN_BEHIND_THE_FRAMING
