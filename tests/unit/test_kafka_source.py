@@ -78,6 +78,7 @@ class ScriptedConsumer:
         self.paused |= {tp.partition for tp in partitions}
 
     def resume(self, partitions: list[Any]) -> None:
+        assert {tp.partition for tp in partitions} <= self.assigned
         self.paused -= {tp.partition for tp in partitions}
 
     def rebalance(self, event: str, *partitions: int) -> None:
@@ -91,9 +92,6 @@ class ScriptedConsumer:
         # As the library does, of one that is not assigned.
         assert {tp.partition for tp in partitions} <= self.assigned
         self.assigned -= {tp.partition for tp in partitions}
-
-    def resume(self, partitions: list[Any]) -> None:
-        assert {tp.partition for tp in partitions} <= self.assigned
 
 
 class Listener:
