@@ -10,10 +10,8 @@ from stream_app.errors import ExitStatus
 from tests.fault.bench import Bench, Run
 from tests.security.doors import Doors
 from tests.security.rights import RIGHTS, grant, revoke, words
+from tests.security.under_load import NOTICED_S, scoring
 from tests.worker import Worker, until
-
-NOTICED_S = 90.0
-"""A right of a group is asked for at the next request about it; brokers know within a second."""
 
 
 def named(worker: Worker, run: Run, right: str) -> bool:
@@ -34,11 +32,7 @@ def unready_because(worker: Worker, run: Run, right: str) -> bool:
 def test_a_right_that_comes_back_in_time_lets_the_worker_go_on(
     bench: Bench, doors: Doors, right: str
 ) -> None:
-    door = doors.settings("GUARDED")
-    with bench.run(doors.kafka, bootstrap=door.pop("kafka__bootstrap_servers"), **door) as run:
-        grant(doors.cluster, run.job)
-        worker = run.start()
-        run.scoring()
+    with scoring(bench, doors, "GUARDED") as (run, worker):
         with run.fault(f"the right to {right} is taken away"):
             revoke(doors.cluster, run.job, right)
         until("the right is named", lambda: named(worker, run, right), NOTICED_S)
@@ -52,17 +46,9 @@ def test_a_right_that_comes_back_in_time_lets_the_worker_go_on(
 @pytest.mark.fault("F45")
 @pytest.mark.parametrize("right", RIGHTS)
 def test_a_right_that_stays_away_ends_the_worker(bench: Bench, doors: Doors, right: str) -> None:
-    door = doors.settings("GUARDED")
-    with bench.run(
-        doors.kafka,
-        bootstrap=door.pop("kafka__bootstrap_servers"),
-        worker__denied_patience_s="6",
-        **door,
-    ) as run:
+    patience = {"worker__denied_patience_s": "6"}
+    with scoring(bench, doors, "GUARDED", **patience) as (run, worker):
         run.allowed_exits.add(ExitStatus.SOFTWARE)
-        grant(doors.cluster, run.job)
-        worker = run.start()
-        run.scoring()
         with run.fault(f"the right to {right} is taken away for good"):
             revoke(doors.cluster, run.job, right)
         assert worker.wait_exit(within_s=NOTICED_S) == ExitStatus.SOFTWARE
