@@ -4,6 +4,8 @@ That one is test_end_of_transaction.py's. Each is cut before the broker gets it,
 broker has done it and before the client hears so: the two look alike to the client.
 """
 
+from itertools import product
+
 import pytest
 
 from tests.fault.bench import Bench, Run
@@ -34,16 +36,16 @@ def cut_while_running(bench: Bench, run: Run, proxied: Proxied, api: Api, greate
         run.recovered()
 
 
-@pytest.mark.parametrize("api", OF_TRANSACTIONS, ids=lambda api: api.name.lower())
 @pytest.mark.fault("F22")
-def test_a_cut_during_a_request_of_the_path(bench: Bench, proxied: Proxied, api: Api) -> None:
+def test_a_cut_during_a_request_of_the_path(bench: Bench, proxied: Proxied) -> None:
     with bench.run(proxied, bootstrap=proxied.bootstrap) as run:
         worker = run.start().wait_scoring()
-        cut_while_running(bench, run, proxied, api, OF_TRANSACTIONS[api])
+        for api in bench.chance.sample(list(OF_TRANSACTIONS), len(OF_TRANSACTIONS)):
+            cut_while_running(bench, run, proxied, api, OF_TRANSACTIONS[api])
         assert worker.exit_status is None
 
 
-@pytest.mark.fault("F22", protocols="each")
+@pytest.mark.fault("F22")
 def test_a_cut_during_a_heartbeat_costs_no_membership(bench: Bench, proxied: Proxied) -> None:
     api = Api.HEARTBEAT if bench.protocol == "classic" else Api.CONSUMER_GROUP_HEARTBEAT
     with bench.run(proxied, bootstrap=proxied.bootstrap, kafka__session_timeout_s="6") as run:
@@ -57,11 +59,11 @@ def test_a_cut_during_a_heartbeat_costs_no_membership(bench: Bench, proxied: Pro
             assert "lost" not in kinds
 
 
-@pytest.mark.parametrize("api", [Api.INIT_PRODUCER_ID, Api.OFFSET_FETCH], ids=lambda a: a.name)
 @pytest.mark.fault("F22")
-def test_a_cut_during_a_request_of_the_start(bench: Bench, proxied: Proxied, api: Api) -> None:
+def test_a_cut_during_a_request_of_the_start(bench: Bench, proxied: Proxied) -> None:
+    cuts = list(product((Api.INIT_PRODUCER_ID, Api.OFFSET_FETCH), WHEN))
     with bench.run(proxied, bootstrap=proxied.bootstrap) as run:
-        for answered in bench.chance.sample([False, True], 2):
+        for api, answered in bench.chance.sample(cuts, len(cuts)):
             for worker in run.alive():
                 worker.kill()
             with run.fault(f"{api.name} cut {WHEN[answered]}"):

@@ -4,6 +4,8 @@ Decides that the worker says which one and how it is given back, is not ready me
 itself when it is back in time, ends otherwise, and that nothing is lost or answered twice.
 """
 
+from functools import partial
+
 import pytest
 
 from stream_app.errors import ExitStatus
@@ -27,25 +29,26 @@ def unready_because(worker: Worker, run: Run, right: str) -> bool:
     return status == 503 and words(run.job, right) in body
 
 
-@pytest.mark.fault("F45", quick=False, protocols="each")
-@pytest.mark.parametrize("right", RIGHTS)
-def test_a_right_that_comes_back_in_time_lets_the_worker_go_on(
-    bench: Bench, doors: Doors, right: str
-) -> None:
+@pytest.mark.timeout(600)
+@pytest.mark.fault("F45", protocols="each")
+def test_a_right_that_comes_back_in_time_lets_the_worker_go_on(bench: Bench, doors: Doors) -> None:
     with scoring(bench, doors, "GUARDED") as (run, worker):
-        with run.fault(f"the right to {right} is taken away"):
-            revoke(doors.cluster, run.job, right)
-        until("the right is named", lambda: named(worker, run, right), NOTICED_S)
-        until("it is not ready", lambda: unready_because(worker, run, right), NOTICED_S)
-        grant(doors.cluster, run.job, [right])
-        run.recovered(within_s=NOTICED_S)
-        worker.wait_ready()
+        for right in bench.chance.sample(RIGHTS, len(RIGHTS)):
+            with run.fault(f"the right to {right} is taken away"):
+                revoke(doors.cluster, run.job, right)
+            told = partial(named, worker, run, right)
+            until(f"the right to {right} is named", told, NOTICED_S)
+            unready = partial(unready_because, worker, run, right)
+            until("it is not ready", unready, NOTICED_S)
+            grant(doors.cluster, run.job, [right])
+            run.recovered(within_s=NOTICED_S)
+            worker.wait_ready()
         assert run.alive() == [worker]
 
 
 @pytest.mark.fault("F45")
-@pytest.mark.parametrize("right", RIGHTS)
-def test_a_right_that_stays_away_ends_the_worker(bench: Bench, doors: Doors, right: str) -> None:
+def test_a_right_that_stays_away_ends_the_worker(bench: Bench, doors: Doors) -> None:
+    right = RIGHTS[bench.seed % len(RIGHTS)]  # five seeds, five rights
     patience = {"worker__denied_patience_s": "6"}
     with scoring(bench, doors, "GUARDED", **patience) as (run, worker):
         run.allowed_exits.add(ExitStatus.SOFTWARE)
