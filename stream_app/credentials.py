@@ -71,9 +71,9 @@ class Credentials:
         if fault is None:
             self._due = True
             return True
+        log.error("credentials_refused", reason=fault, action="the old ones stay in use")
+        self._telemetry.gauge(CREDENTIALS_REFUSED, 1)
         if self._found != self._refused:
-            log.error("credentials_refused", reason=fault, action="the old ones stay in use")
-            self._telemetry.gauge(CREDENTIALS_REFUSED, 1)
             self._refused, self._pause_s = self._found, self._every_s
         self._try_at_s = self._clock.now_s() + self._pause_s
         self._pause_s = min(_LONGEST_PAUSE_S, 2 * self._pause_s)
