@@ -57,6 +57,10 @@ test-faults: $(VENV)/.dev.stamp ## Every fault this machine can do, five seeds e
 	$(BIN)/python -m pytest -m "fault and not alone" --faults=all -n 2 --fault-report=build/faults.json $(FAULT_ARGS)
 	$(BIN)/python -m pytest -m "fault and alone" --faults=all --seeds=1 --fault-report=build/recovery.json $(FAULT_ARGS)
 
+HOURS ?= 8
+soak: $(VENV)/.dev.stamp ## Random faults for HOURS=8 under load, and what a worker grows by.
+	$(BIN)/python -m tests.fault.soak --hours $(HOURS) --report build/soak.json $(SOAK_ARGS)
+
 format: $(VENV)/.dev.stamp ## Format and fix what can be fixed.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
