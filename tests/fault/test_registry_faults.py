@@ -107,7 +107,9 @@ def test_a_real_registry_killed_and_started_again(
     with LocalRegistry() as before:
         schema_id = registered(before, topic)
         feed = confluent_feed(schema_id)
-        with scored_with(bench, kafka, before.url, feed, topic=topic) as run:
+        # It comes back without a schema, until that is registered again.
+        patience = {"unknown_retry_s": "60"}
+        with scored_with(bench, kafka, before.url, feed, topic=topic, **patience) as run:
             first = run.start()
             run.scoring()
             with run.fault("killed when the schema is known"):
