@@ -14,9 +14,18 @@ from stream_app.adapters.local_kafka import Listener, LocalKafka
 from tests.kafka_fixtures import RealKafka
 from tests.security.certificates import Authority, Identity
 from tests.security.plain_door import at_plain_door
+from tests.security.token_server import (
+    AUDIENCE,
+    CLIENT_ID,
+    ISSUER,
+    SCOPE,
+    TokenServer,
+    token_server,
+)
 from tests.worker import Job, car_loan_job
 
 PASSWORD = "the-right-one"
+_SASL = {"SCRAM", "OAUTH"}
 _SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 
 
@@ -28,6 +37,7 @@ class Doors:
     ours: Authority
     strangers: Authority
     worker: Identity
+    tokens: TokenServer
 
     @property
     def kafka(self) -> RealKafka:
@@ -51,6 +61,15 @@ class Doors:
         if door == "GUARDED":
             return told | _scram("SASL_PLAINTEXT")
         told["kafka__ssl_ca_file"] = str(self.ours.certificate)
+        if door == "OAUTH":
+            return told | {
+                "kafka__security_protocol": "SASL_SSL",
+                "kafka__sasl_mechanism": "OAUTHBEARER",
+                "kafka__oauth_token_url": self.tokens.url,
+                "kafka__oauth_client_id": CLIENT_ID,
+                "kafka__oauth_client_secret": self.tokens.secret,
+                "kafka__oauth_scope": SCOPE,
+            }
         if door == "SCRAM":
             return told | _scram("SASL_SSL")
         told["kafka__security_protocol"] = "SSL"
@@ -69,6 +88,23 @@ def _scram(protocol: str) -> dict[str, str]:
     }
 
 
+def _oauth(keys: Path) -> dict[str, str]:
+    prefix, package = "listener.name.oauth", "org.apache.kafka.common.security.oauthbearer"
+    return {
+        f"{prefix}.sasl.enabled.mechanisms": "OAUTHBEARER",
+        f"{prefix}.oauthbearer.sasl.jaas.config": f"{package}.OAuthBearerLoginModule required;",
+        f"{prefix}.oauthbearer.sasl.server.callback.handler.class": (
+            f"{package}.OAuthBearerValidatorCallbackHandler"
+        ),
+        # A connection lives no longer than its token, unless it shows a new one.
+        f"{prefix}.oauthbearer.connections.max.reauth.ms": "3600000",
+        f"{prefix}.oauthbearer.sasl.oauthbearer.jwks.endpoint.url": keys.as_uri(),
+        f"{prefix}.oauthbearer.sasl.oauthbearer.expected.audience": AUDIENCE,
+        f"{prefix}.oauthbearer.sasl.oauthbearer.expected.issuer": ISSUER,
+        f"{prefix}.oauthbearer.sasl.oauthbearer.clock.skew.seconds": "1",
+    }
+
+
 @contextmanager
 def open_doors(folder: Path) -> Iterator[Doors]:
     """Start the broker; its folder holds every certificate."""
@@ -79,6 +115,7 @@ def open_doors(folder: Path) -> Iterator[Doors]:
         "ELSEWHERE": ours.issue("broker-elsewhere", hosts=("kafka.elsewhere.example",)),
         "EXPIRED": ours.issue("broker", expired=True),
         "SCRAM": ours.issue("broker-scram"),
+        "OAUTH": ours.issue("broker-oauth"),
     }
     properties = {
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
@@ -95,19 +132,24 @@ def open_doors(folder: Path) -> Iterator[Doors]:
             f"{prefix}.truststore.type": "PEM",
             f"{prefix}.truststore.location": str(ours.certificate),
         }
+    keys = folder / "keys.json"
+    properties |= _oauth(keys)
     for door in ("scram", "guarded"):
         properties |= {
             f"listener.name.{door}.sasl.enabled.mechanisms": "SCRAM-SHA-512",
             f"listener.name.{door}.scram-sha-512.sasl.jaas.config": _SCRAM,
         }
     listeners = [
-        *(Listener(door, security="SASL_SSL" if door == "SCRAM" else "SSL") for door in stores),
+        *(Listener(door, security=f"{'SASL_' * (door in _SASL)}SSL") for door in stores),
         Listener("GUARDED", security="SASL_PLAINTEXT"),
     ]
-    with LocalKafka(
-        listeners=listeners,
-        extra_properties=properties,
-        format_arguments=("--add-scram", f"SCRAM-SHA-512=[name=worker,password={PASSWORD}]"),
-        tests=True,
-    ) as cluster:
-        yield Doors(cluster, ours, strangers, ours.issue("worker"))
+    with token_server() as tokens:
+        tokens.write_keys(keys)
+        with LocalKafka(
+            listeners=listeners,
+            extra_properties=properties,
+            format_arguments=("--add-scram", f"SCRAM-SHA-512=[name=worker,password={PASSWORD}]"),
+            java_options=(f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={keys.as_uri()}",),
+            tests=True,
+        ) as cluster:
+            yield Doors(cluster, ours, strangers, ours.issue("worker"), tokens)

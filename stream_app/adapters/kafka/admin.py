@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from stream_app.adapters.kafka.config import Properties, common_properties
-from stream_app.adapters.kafka.errors import explain
+from stream_app.adapters.kafka.errors import explain, no_token_came
 from stream_app.adapters.kafka.tls_probe import certificate_fault, tls_fault
 from stream_app.errors import ConfigError, StreamAppError, UnavailableError
 from stream_app.settings import KafkaSettings
@@ -195,10 +195,13 @@ def translate(
         if fault is not None:
             return ConfigError(f"{what}: {fault}")
     if cause is not None and cause.code() in _OURS_TO_MEND:
+        if no_token_came(cause):
+            return UnavailableError(explain(what, cause))
         return ConfigError(explain(f"{what}: the broker refuses us", cause))
     reason = f" ({cause.str()})" if cause is not None else ""
+    token = ", that kafka.oauth_token_url answers" if kafka.oauth_token_url else ""
     return UnavailableError(
         f"{what}: no broker answers at {kafka.bootstrap_servers} within "
         f"{kafka.request_timeout_s:g} s{reason}; check kafka.bootstrap_servers and "
-        "kafka.security_protocol, and that the cluster runs"
+        f"kafka.security_protocol{token}, and that the cluster runs"
     )

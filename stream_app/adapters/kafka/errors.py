@@ -43,6 +43,11 @@ _REMEDIES = {
     ),
     KafkaError.UNKNOWN_TOPIC_OR_PART: "create the topic: stream-app topics create",
 }
+_NOT_GIVEN = "SASL OAUTHBEARER token"
+_NOT_ACCEPTED = "invalid_token"
+_REFUSED_WORDS = ('"error"', "Expected JSON", "Must supply", "access_token")
+"""In the client's words of a token that it did not get: an answer came, and it was no."""
+
 _PERMANENT = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError.GROUP_AUTHORIZATION_FAILED,
@@ -61,9 +66,29 @@ def explain(what: str, error: Any, known: str | None = None) -> str:
         error: The client's.
         known: A remedy that says more than ours, which knows no names.
     """
-    remedy = known or _REMEDIES.get(error.code())
+    remedy = known or _token_remedy(error.str() or "") or _REMEDIES.get(error.code())
     text = f"{what}: {error.str()} [{error.name()}]"
     return f"{text}; {remedy}" if remedy else text
+
+
+def no_token_came(error: Any) -> bool:
+    """Whether this is of a token endpoint that does not answer, which may heal by itself."""
+    text = error.str() or ""
+    return _NOT_GIVEN in text and not any(word in text for word in _REFUSED_WORDS)
+
+
+def _token_remedy(text: str) -> str | None:
+    if _NOT_GIVEN in text:
+        return (
+            "check that kafka.oauth_token_url answers, kafka.oauth_client_id, "
+            "kafka.oauth_client_secret_file and kafka.oauth_scope"
+        )
+    if _NOT_ACCEPTED in text:
+        return (
+            "the brokers do not accept the token: check kafka.oauth_token_url and "
+            "kafka.oauth_scope, and the keys, issuer and audience that the brokers expect"
+        )
+    return None
 
 
 def fatal(what: str, error: Any, known: str | None = None) -> StreamAppError:
