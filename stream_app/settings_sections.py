@@ -66,8 +66,8 @@ class KafkaSettings(_Section):
     )
     session_timeout_s: Positive = Field(
         6.0,
-        description="A member silent for this long loses its partitions (`classic`). Brokers refuse "
-        "less than 6 s unless `group.min.session.timeout.ms` is lowered.",
+        description="A member silent for this long loses its partitions (`classic`). Brokers "
+        "refuse less than 6 s unless `group.min.session.timeout.ms` is lowered.",
     )
     max_poll_interval_s: Positive = Field(
         300.0, description="A member that does not fetch for this long loses its partitions."

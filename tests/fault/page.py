@@ -63,8 +63,15 @@ def tables(figures: Mapping[str, Any]) -> str:
         f"{machine['confluent_kafka']}, two runs at a time."
     )
     return "\n".join(
-        [told, "", *_faults(figures["faults"]), "", *_controls(figures["controls"]), ""]
-        + list(_recoveries(figures["recoveries"]))
+        [
+            told,
+            "",
+            *_faults(figures["faults"]),
+            "",
+            *_controls(figures["controls"]),
+            "",
+            *_recoveries(figures["recoveries"]),
+        ]
     )
 
 

@@ -1,5 +1,7 @@
 """F31 to F35: topics and offsets that are deleted, made anew, widened or emptied by others."""
 
+from functools import partial
+
 import pytest
 
 from stream_app.core.position_notes import PositionNote
@@ -19,6 +21,10 @@ def stopped(worker: Worker, status: int, *words: str) -> None:
     assert worker.wait_exit(within_s=90) == status
     for word in words:
         assert word in worker.log(), worker.log()[-3_000:]
+
+
+def sent_beyond(run: Run, count: int) -> bool:
+    return run.feed.sent > count
 
 
 # -- F31 ------------------------------------------------------------------------------------
@@ -184,8 +190,7 @@ def test_records_deleted_unread_under_a_worker_are_counted_where_it_may_go_on(
         for _ in range(3):
             with run.fault("unread records deleted under a frozen worker"):
                 worker.pause()
-                seen = run.feed.sent
-                until("more have come", lambda seen=seen: run.feed.sent > seen + 3_000, 60)  # type: ignore[misc]
+                until("more have come", partial(sent_beyond, run, run.feed.sent + 3_000), 60)
                 TopicAdmin(run.plain).empty(topic)
                 worker.resume()
             run.recovered()
