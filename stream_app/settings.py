@@ -72,7 +72,11 @@ class Settings(BaseSettings):
     """All settings; construct with :func:`load_settings`, which explains what is wrong."""
 
     model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,  # it may be a secret, and a traceback shows the error's text
     )
 
     delivery: Delivery = Field(
