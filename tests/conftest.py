@@ -1,5 +1,6 @@
 """What every test run has: real clusters on demand, and a last line that says if they ran."""
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 
@@ -44,6 +45,7 @@ def _logs_as_before() -> Iterator[None]:
     """A command that ran in this process may have silenced them."""
     yield
     structlog.reset_defaults()
+    logging.getLogger("librdkafka").setLevel(logging.NOTSET)
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the markers
