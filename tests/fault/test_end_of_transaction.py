@@ -16,6 +16,7 @@ from tests.fault.proxy_rules import Cut, DropRequest, DropResponse, Hold
 from tests.worker import Worker, open_transactions, until
 
 FIRED_S = 60.0
+REBUILDS = "stream_app_producer_rebuilds_total"
 _END_TXN_ANSWER = struct.Struct(">iih")
 """Correlation id, throttle time, error code."""
 
@@ -23,13 +24,9 @@ OVER = {47: "INVALID_PRODUCER_EPOCH", 90: "PRODUCER_FENCED"}
 """What a broker answers to a producer whose epoch is over."""
 
 
-def made_anew(worker: Worker, times: int = 1) -> None:
+def made_anew(worker: Worker, times: float = 1) -> None:
     """Return when its producer has been; it is when the next transaction begins."""
-    until(
-        "the producer is made anew",
-        lambda: len(worker.events("producer_rebuilt")) >= times,
-        FIRED_S,
-    )
+    until("the producer is made anew", lambda: worker.metric(REBUILDS) >= times, FIRED_S)
 
 
 @pytest.mark.fault("F22", quick=True, protocols="each")
@@ -41,7 +38,7 @@ def test_a_connection_cut_before_or_after_the_broker_ends_the_transaction(
     with bench.run(proxied, bootstrap=proxied.bootstrap) as run:
         worker = run.start().wait_scoring()
         for answered in bench.chance.sample([False, True], 2):
-            before = len(worker.events("producer_rebuilt"))
+            before = worker.metric(REBUILDS)
             with run.fault(f"cut {'after' if answered else 'before'} the broker ends it"):
                 nth = bench.chance.randint(1, 20)
                 rule = proxied.network.add(Cut(api=Api.END_TXN, nth=nth, answered=answered))
