@@ -142,7 +142,16 @@ class Loop:
             self._recovery.wait("restoring state")
         elif self._restoring:
             self._restoring.clear()
-        return self._current(records)
+        return self._chosen(self._current(records))
+
+    def _chosen(self, records: RecordBatch) -> RecordBatch:
+        """Leave out what the processor will not have beside the rest; it comes again at once."""
+        rows = self._processor.choose(records) if len(records) else None
+        if rows is None:
+            return records
+        left = records.take(np.setdiff1d(np.arange(len(records)), rows))
+        self._source.seek(left.first_offsets())
+        return records.take(rows)
 
     def _current(self, records: RecordBatch) -> RecordBatch:
         """Leave out rows that will come again: their partition is to be rewound or restored."""

@@ -212,6 +212,9 @@ class Processor(Protocol):
         While it answers false these partitions bring no records.
         """
 
+    def choose(self, records: RecordBatch) -> npt.NDArray[np.intp] | None:
+        """Which rows to process now, ``None`` for all; the others are fetched again."""
+
     def process(self, records: RecordBatch) -> Sequence[OutputBatch]:
         """Turn each record into exactly one outcome, and return all of them.
 

@@ -105,6 +105,18 @@ class Scorer:
         self._telemetry.observe(STEP_SECONDS, encoded_s - scored_s, "encode")
         return [batch for batch in (predictions, letters) if len(batch)]
 
+    def choose(self, records: RecordBatch) -> None:
+        """All of them."""
+
+    def condemn(self, records: RecordBatch) -> OutputBatch:
+        """Dead letters of records in whose processing the process has died; see `crash_guard`."""
+        fault = np.full(len(records), Fault.PROCESS_CRASHED, dtype=np.uint16)
+        events = EventBatch.undecoded(fault, {})
+        scores = ScoreBatch(np.empty(0, dtype=np.intp), {}, fault)
+        self._refuse_if_told(records, scores)
+        self._last_events = events
+        return self._bury(records, events, scores)
+
     def _encode(
         self, records: RecordBatch, events: EventBatch, scores: ScoreBatch
     ) -> tuple[OutputBatch, ScoreBatch]:

@@ -252,6 +252,9 @@ class DeadLetterSettings(_Section):
     bisect_limit: PositiveInt = Field(
         200, description="Failing model runs spent on finding the guilty rows of a batch."
     )
+    crash_limit: int = Field(
+        3, ge=0, description="Deaths of the process with a record alone that bury it; 0: never."
+    )
 
 
 class HttpSettings(_Section):

@@ -6,11 +6,8 @@ starts: checks, slot, model, clients, group. Holds no logic of the path.
 
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TypeVar
 
 import structlog
 
@@ -23,10 +20,11 @@ from stream_app.adapters.kafka.source import KafkaSource
 from stream_app.adapters.kafka.transactional_sink import TransactionalSink
 from stream_app.adapters.model.onnx_model import OnnxModel
 from stream_app.adapters.process.clock import SystemClock
+from stream_app.adapters.process.flight_file import FlightFile
 from stream_app.adapters.process.http_server import HttpServer
 from stream_app.adapters.process.prometheus_telemetry import PrometheusTelemetry
 from stream_app.adapters.process.signals import StopSignal
-from stream_app.adapters.process.slots import acquire_slot, default_instance
+from stream_app.adapters.process.slots import Slot, acquire_slot, default_instance
 from stream_app.adapters.process.supervisor import Supervisor
 from stream_app.adapters.process.watchdog import ThreadWatchdog
 from stream_app.adapters.process.worker_process import die_with_supervisor, worker_index
@@ -34,11 +32,13 @@ from stream_app.core.batching import BatchBound, TransactionPolicy
 from stream_app.core.breaker import Breaker, BreakerLimits
 from stream_app.core.dead_letters import Origin
 from stream_app.core.metrics import MODEL_INFO, MODEL_LOAD_SECONDS, WORKERS_WANTED
+from stream_app.crash_guard import CrashGuard
 from stream_app.credentials import Credentials
-from stream_app.errors import ConfigError, ExitStatus, RetriableError, UnavailableError
+from stream_app.errors import ConfigError, ExitStatus
 from stream_app.health import WorkerHealth
 from stream_app.loop import Loop, LoopConfig
-from stream_app.ports import Clock, Sink, Telemetry, Watchdog
+from stream_app.patience import wait_for
+from stream_app.ports import Clock, Processor, Sink, Telemetry, Watchdog
 from stream_app.preflight import check
 from stream_app.scorer import Scorer, ScorerConfig
 from stream_app.scoring import ScoringRules
@@ -47,10 +47,6 @@ from stream_app.settings_rules import require_for_scoring
 
 log = structlog.get_logger(__name__)
 
-_Answer = TypeVar("_Answer")
-
-_RETRY_FIRST_S = 0.2
-_RETRY_LAST_S = 5.0
 _POLL_SHARE = 0.1
 _TRANSACTION_SHARE = 0.2
 """Of the max poll interval, and of the transaction time-out, that one micro-batch may take."""
@@ -88,16 +84,15 @@ def run_worker(settings: Settings) -> None:
         slot = stack.enter_context(
             acquire_slot(settings.worker.state_dir, settings.kafka.group, settings.worker.instance)
         )
-        scorer = _wait_for(
-            lambda: build_scorer(settings, model, clock, telemetry), settings, stop, watchdog
+        wait_s = settings.start.wait_s
+        scorer = wait_for(
+            lambda: build_scorer(settings, model, clock, telemetry), wait_s, stop, watchdog
         )
-        _wait_for(KafkaAdmin(settings.kafka).partition_counts, settings, stop, watchdog)
+        wait_for(KafkaAdmin(settings.kafka).partition_counts, wait_s, stop, watchdog)
         if scorer is None:
             return
         settings = with_member_name(settings, slot.transactional_id)
-        build_loop(
-            settings, scorer, model, slot.transactional_id, clock, telemetry, watchdog, health
-        ).run(stop)
+        build_loop(settings, scorer, model, slot, clock, telemetry, watchdog, health).run(stop)
     log.info("stopped")
 
 
@@ -198,7 +193,7 @@ def build_loop(
     settings: Settings,
     scorer: Scorer,
     model: OnnxModel,
-    transactional_id: str,
+    slot: Slot,
     clock: Clock,
     telemetry: Telemetry,
     watchdog: Watchdog,
@@ -224,11 +219,17 @@ def build_loop(
             return credentials.changed(clock.now_s()) and credentials.usable()
 
         sink = TransactionalSink(
-            settings, transactional_id, clock, telemetry, watchdog, waiting, rotated
+            settings, slot.transactional_id, clock, telemetry, watchdog, waiting, rotated
         )
     else:
         sink = AtLeastOnceSink(
-            settings, transactional_id, clock, telemetry, watchdog, source.commit
+            settings, slot.transactional_id, clock, telemetry, watchdog, source.commit
+        )
+    processor: Processor = scorer
+    if limit := settings.dead_letters.crash_limit:
+        recorder = FlightFile(slot.flight_path, batch.max_records)
+        processor = CrashGuard(
+            scorer, recorder, limit, lambda: f"{settings.input.topic} {source.topic_id}"
         )
     budget_s = _POLL_SHARE * kafka.max_poll_interval_s
     if exactly_once:
@@ -241,30 +242,7 @@ def build_loop(
         drain_budget_s=_DRAIN_SHARE * settings.worker.grace_period_s,
         denied_patience_s=settings.worker.denied_patience_s,
     )
-    return Loop(config, source, sink, scorer, clock, telemetry, watchdog, health, credentials)
-
-
-def _wait_for(
-    action: Callable[[], _Answer],
-    settings: Settings,
-    stop: Callable[[], bool],
-    watchdog: Watchdog,
-) -> _Answer | None:
-    """Do it, again and again while a server is away; ``None`` when told to stop meanwhile."""
-    deadline_s = time.monotonic() + settings.start.wait_s
-    pause_s = _RETRY_FIRST_S
-    while not stop():
-        watchdog.tick()
-        try:
-            return action()
-        except (UnavailableError, RetriableError) as exc:
-            if time.monotonic() + pause_s > deadline_s:
-                message = f"{exc}\nwaited for start.wait_s = {settings.start.wait_s:g} s"
-                raise UnavailableError(message) from exc
-            log.warning("waiting", reason=str(exc), retry_in_s=pause_s)
-        time.sleep(pause_s)
-        pause_s = min(_RETRY_LAST_S, 2 * pause_s)
-    return None
+    return Loop(config, source, sink, processor, clock, telemetry, watchdog, health, credentials)
 
 
 def _ready_model(settings: Settings, telemetry: Telemetry) -> OnnxModel:

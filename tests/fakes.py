@@ -177,6 +177,7 @@ class FakeSource:
             self._give_away(ours, 0)
             return ours
         if step.kind == "replaced":
+            self._generation += 1  # who joins again is never given a name twice
             self._member_id = f"member-{self._generation}"
             for partition in ours:
                 self._cluster.another_member_scores(partition, step.others)
@@ -383,6 +384,13 @@ class Echo:
         self.committed_records = 0
         self.restored: list[int] = []
         self.not_yet_restored = 0
+
+    def choose(self, batch: RecordBatch) -> None:
+        """All of them."""
+
+    def condemn(self, batch: RecordBatch) -> OutputBatch:
+        self.since_commit += len(batch)
+        return echo_outputs(batch, np.arange(len(batch)), "letters")
 
     def process(self, batch: RecordBatch) -> Sequence[OutputBatch]:
         if next(self._troubles, False):

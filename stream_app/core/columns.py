@@ -199,6 +199,21 @@ class EventBatch:
     def __len__(self) -> int:
         return len(self.fault)
 
+    @classmethod
+    def undecoded(cls, fault: UInt16Array, fault_detail: Mapping[int, str]) -> Self:
+        """Events of which nothing is known but why there are none."""
+        count = len(fault)
+        return cls(
+            tensors={},
+            kinds=np.zeros((count, 0), dtype=np.uint8),
+            event_time_ms=np.full(count, NO_TIMESTAMP, dtype=np.int64),
+            ids=BytesColumn.all_null(count),
+            schema=np.full(count, -1, dtype=np.int32),
+            schema_names=(),
+            fault=fault,
+            fault_detail=fault_detail,
+        )
+
     def good_rows(self) -> npt.NDArray[np.intp]:
         """Indexes of the rows without a fault, in order."""
         return np.flatnonzero(self.fault == 0)

@@ -63,6 +63,7 @@ class Fault(IntEnum):
 
     MODEL_FAILED = 40, Stage.INFER, "the model fails on this row alone"
     NON_FINITE_OUTPUT = 41, Stage.INFER, "the model answered NaN or infinity"
+    PROCESS_CRASHED = 42, Stage.INFER, "the process died, time and again, with this record alone"
 
     ENCODE_ERROR = 60, Stage.ENCODE, "the outputs do not fit the prediction schema"
 

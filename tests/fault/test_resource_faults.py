@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from stream_app.adapters.local_kafka import LocalKafka
+from stream_app.errors import ExitStatus
 from tests.fault.bench import Bench
 from tests.fault.reread_feed import RereadFeed
 from tests.kafka_fixtures import RealKafka, unavailable
@@ -148,6 +149,23 @@ def test_a_full_disk_under_the_log_ends_nothing(bench: Bench, kafka: RealKafka) 
         run.start().wait_scoring()
         first.wait_for("log_not_written")
         assert first.exit_status is None
+
+
+@pytest.mark.fault("F12")
+def test_a_full_disk_under_the_state_is_named_and_the_next_start_is_in_order(
+    bench: Bench, kafka: RealKafka
+) -> None:
+    with (
+        small_disk(bench.folder / "small", "1m") as disk,
+        bench.run(kafka, worker__state_dir=str(disk / "state")) as run,
+    ):
+        with run.fault("no space for the state of a worker that starts"), filled(disk):
+            worker = run.start()
+            assert worker.wait_exit(BACK_S) == ExitStatus.SOFTWARE
+        assert f"no space is left on the disk: make room where {disk / 'state'}" in worker.log()
+        run.allowed_exits.add(ExitStatus.SOFTWARE)
+        run.start()
+        run.recovered(BACK_S)
 
 
 @pytest.fixture

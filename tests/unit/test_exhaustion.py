@@ -17,7 +17,8 @@ from stream_app.errors import ExitStatus
         (RuntimeError("can't start new thread"), "ulimit -u"),
         (OSError(errno.EMFILE, "Too many open files"), "ulimit -n"),
         (OSError(errno.ENFILE, "Too many open files in system"), "fs.file-max"),
-        (OSError(errno.ENOSPC, "No space left on device", "state/slot"), "(state/slot)"),
+        (OSError(errno.ENOSPC, "No space left on device", "state/slot"), "where state/slot"),
+        (OSError(errno.ENOSPC, "No space left on device"), "worker.state_dir"),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), "quota"),
     ],
 )

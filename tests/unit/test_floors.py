@@ -20,7 +20,10 @@ FLOORS: tuple[frozenset[str], ...] = (
         {"ports", "settings", "settings_rules", "settings_sections", "failpoints", "health"}
         | {"settings_security", "surroundings"}
     ),
-    frozenset({"scorer", "scoring", "loop", "committer", "recovery", "unit", "credentials"}),
+    frozenset(
+        {"scorer", "scoring", "loop", "committer", "recovery", "unit", "credentials"}
+        | {"crash_guard", "patience"}
+    ),
     frozenset({"adapters"}),
     frozenset({"wiring", "preflight"}),
     frozenset({"demo", "cli", "__main__"}),

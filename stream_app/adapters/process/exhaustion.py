@@ -6,6 +6,7 @@ and a restart begins where it was.
 """
 
 import errno
+import os
 from collections.abc import Iterator
 
 _MEMORY = (
@@ -21,13 +22,11 @@ _BY_NUMBER = {
         "this process has no file descriptors left: raise its limit (`ulimit -n`), 1024 are plenty"
     ),
     errno.ENFILE: "this machine has no file descriptors left: raise fs.file-max, or run less on it",
-    errno.ENOSPC: (
-        "no space is left on the disk: make room where the log, worker.state_dir and the temporary "
-        "directory are"
-    ),
-    errno.EDQUOT: "this user's disk quota is used up: make room, or raise the quota",
+    errno.ENOSPC: ("no space is left on the disk: make room where {where}"),
+    errno.EDQUOT: "this user's disk quota is used up: make room where {where}, or raise the quota",
     errno.ENOMEM: _MEMORY,
 }
+_PLACES = "the log, worker.state_dir and the temporary directory are"
 _NO_THREAD = "can't start new thread"
 
 
@@ -42,8 +41,8 @@ def _named(exc: BaseException) -> str | None:
     if isinstance(exc, RuntimeError) and str(exc) == _NO_THREAD:
         return _THREADS
     if isinstance(exc, OSError) and exc.errno in _BY_NUMBER:
-        what = f" ({exc.filename})" if isinstance(exc.filename, str) else ""
-        return f"{_BY_NUMBER[exc.errno]}{what}"
+        where = exc.filename if isinstance(exc.filename, str | os.PathLike) else _PLACES
+        return _BY_NUMBER[exc.errno].format(where=where)
     return None
 
 

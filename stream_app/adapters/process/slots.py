@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Final, Self
 from urllib.parse import quote
 
+from stream_app.adapters.process.exhaustion import exhausted
 from stream_app.adapters.process.folder_lock import hold_folder
 from stream_app.errors import ConfigError
 
@@ -43,10 +44,14 @@ class Slot:
     Attributes:
         number: From 0.
         transactional_id: With the group and the instance in front of it.
+        flight_path: A file beside the lock, for whoever holds it.
     """
 
-    def __init__(self, number: int, transactional_id: str, descriptors: tuple[int, ...]) -> None:
+    def __init__(
+        self, number: int, transactional_id: str, lock: Path, descriptors: tuple[int, ...]
+    ) -> None:
         self.number = number
+        self.flight_path = lock.with_suffix(".flight")
         self.transactional_id = transactional_id
         self._descriptors = descriptors
 
@@ -86,10 +91,13 @@ def acquire_slot(state_dir: Path | None, group: str, instance: str) -> Slot:
         folder = hold_folder(directory)
         for number in range(MAX_SLOTS):
             name = transactional_id(group, instance, number)
-            descriptor = _try_lock(directory / _file_name(name))
+            lock = directory / _file_name(name)
+            descriptor = _try_lock(lock)
             if descriptor is not None:
-                return Slot(number, name, (descriptor, folder))
+                return Slot(number, name, lock, (descriptor, folder))
     except OSError as exc:
+        if exhausted(exc) is not None:
+            raise
         raise ConfigError(
             f"cannot lock a slot in {directory} ({exc.strerror or exc}); set worker.state_dir to "
             "a folder on a local disk that this user may write to"
