@@ -3,6 +3,8 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -186,22 +188,28 @@ def test_who_does_not_get_in_is_told_why(doors: Doors, tmp_path: Path, case: str
     assert_told(str(refusal.value), case)
 
 
-@pytest.mark.parametrize("case", [*FIVE, "wrong password"])
-def test_check_says_why_it_does_not_get_in(doors: Doors, tmp_path: Path, case: str) -> None:
-    status, text = check(refused_job(doors, tmp_path, case))
-    assert status == 78, text
-    assert_told(text, case)
+def test_check_says_why_it_does_not_get_in(doors: Doors, tmp_path: Path) -> None:
+    cases = [*FIVE, "wrong password"]
+    jobs = [refused_job(doors, tmp_path, case) for case in cases]
+    with ThreadPoolExecutor(len(cases)) as pool:
+        answers = list(pool.map(check, jobs))
+    for case, (status, text) in zip(cases, answers, strict=True):
+        assert status == 78, text
+        assert_told(text, case)
 
 
-@pytest.mark.parametrize("case", [*FIVE, "wrong password"])
-def test_a_worker_that_does_not_get_in_ends_and_says_why(
-    doors: Doors, tmp_path: Path, case: str
-) -> None:
-    with Workers(refused_job(doors, tmp_path, case)) as workers:
-        worker = workers.start()
-        assert worker.wait_exit(within_s=60) == 78
-        assert_told(worker.log(), case)
-        assert "Traceback" not in worker.log()
+def test_a_worker_that_does_not_get_in_ends_and_says_why(doors: Doors, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        started = {}
+        for case in (*FIVE, "wrong password"):
+            folder = tmp_path / case
+            folder.mkdir()
+            workers = stack.enter_context(Workers(refused_job(doors, folder, case)))
+            started[case] = workers.start()
+        for case, worker in started.items():
+            assert worker.wait_exit(within_s=90) == 78
+            assert_told(worker.log(), case)
+            assert "Traceback" not in worker.log()
 
 
 def assert_told(text: str, case: str) -> None:
