@@ -14,7 +14,7 @@ import numpy.typing as npt
 import structlog
 
 from stream_app.core.columns import OutputBatch, RecordBatch
-from stream_app.core.native_deaths import Row, Rows, Suspicion
+from stream_app.core.native_deaths import NOBODY, Row, Rows, Suspicion
 from stream_app.errors import DataError
 from stream_app.ports import Processor
 
@@ -71,6 +71,7 @@ class CrashGuard:
         self._scope = scope
         self._begun = False
         self._suspicion = Suspicion()
+        self._watched: frozenset[int] = frozenset()
         self._new: set[int] = set()
         self._buried: set[Row] = set()
 
@@ -78,7 +79,7 @@ class CrashGuard:
         """See the port: what is under suspicion comes alone, and what lies before it first."""
         if not self._begun:
             self._begin()
-        if self._suspicion.is_none:
+        if not self._concerns(records):
             return None
         self._forget_passed(records)
         alone = self._suspicion.alone
@@ -97,15 +98,18 @@ class CrashGuard:
 
     def process(self, records: RecordBatch) -> Sequence[OutputBatch]:
         """See the port."""
-        if self._suspicion.is_none:
-            return self._guarded(records)
-        rows = _rows(records)
-        if rows <= self._suspicion.condemned:
+        rows = _rows(records) if self._concerns(records) else NOBODY
+        if rows and rows <= self._suspicion.condemned:
             self._buried |= rows
             return [self._processor.condemn(records)]
         outputs = self._guarded(records)
-        self._keep(self._suspicion.after_survival(rows))
+        if self._suspicion.in_a_row or not rows.isdisjoint(self._suspicion.deaths):
+            self._keep(self._suspicion.after_survival(rows))
         return outputs
+
+    def _concerns(self, records: RecordBatch) -> bool:
+        """Whether any of their partitions has a suspect; another member may have it for long."""
+        return bool(self._watched) and not self._watched.isdisjoint(records.partition.tolist())
 
     def _guarded(self, records: RecordBatch) -> Sequence[OutputBatch]:
         self._recorder.enter(records)
@@ -141,6 +145,7 @@ class CrashGuard:
 
     def _keep(self, suspicion: Suspicion) -> None:
         self._suspicion = suspicion
+        self._watched = frozenset(p for p, _ in (*suspicion.deaths, *suspicion.condemned))
         self._recorder.keep(suspicion)
 
     # -- the other hooks ------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from tests.fakes import Echo, FakeClock, FakeCluster, FakeFiles, FakeSink, FakeS
 ALL = (0, 1, 2)
 EACH = 25
 LIMIT = 3
+TURNS = 20_000
 
 
 class Died(BaseException):
@@ -44,6 +45,7 @@ class Memory:
         self.inside: Rows = NOBODY
         self.suspicion = Suspicion()
         self.dead = False
+        self.kept = 0
 
     def found(self, scope: str) -> tuple[Rows, Suspicion]:
         assert scope == "topic id"
@@ -51,6 +53,7 @@ class Memory:
 
     def keep(self, suspicion: Suspicion) -> None:
         self.suspicion, self.inside = suspicion, NOBODY
+        self.kept += 1
 
     def enter(self, records: RecordBatch) -> None:
         self.inside = frozenset(
@@ -69,16 +72,19 @@ class World:
     Attributes:
         killers: Records that kill.
         kills: Numbers of the batches, over all lives, at which an operator kills.
+        faults: Of the sinks, over all lives; see :class:`FakeSink`.
     """
 
     killers: frozenset[Row]
     kills: frozenset[int] = frozenset()
     batch: int = 7
+    faults: Iterator[str] = field(default_factory=lambda: iter(()))
     memory: Memory = field(default_factory=Memory)
     cluster: FakeCluster = field(default_factory=lambda: FakeCluster(dict.fromkeys(ALL, EACH)))
     buried: list[Row] = field(default_factory=list)
     batches: int = 0
     deaths: int = 0
+    turns: int = 0
 
     def run(self, most_deaths: int) -> None:
         """Start processes until all is committed."""
@@ -105,7 +111,7 @@ class World:
                 120.0,
             ),
             FakeSource(self.cluster, script, clock),
-            FakeSink(self.cluster, iter(()), iter(())),
+            FakeSink(self.cluster, self.faults, iter(())),
             guard,
             clock,
             NullTelemetry(),
@@ -113,7 +119,12 @@ class World:
             WorkerHealth(clock, 60.0, NullTelemetry()),
             Credentials(FakeFiles(iter(())), clock, NullTelemetry(), every_s=60.0),
         )
-        loop.run(lambda: self.cluster.drained)
+        loop.run(self._enough)
+
+    def _enough(self) -> bool:
+        self.turns += 1
+        assert self.turns < TURNS, "the loop stopped making progress"
+        return self.cluster.drained
 
 
 class Mortal(Echo):
@@ -171,11 +182,12 @@ def test_without_killers_nothing_is_written_down_but_what_is_processed() -> None
     ),
     kills=st.frozensets(st.integers(1, 60), max_size=DEATHS_TOGETHER + LIMIT - 1),
     batch=st.integers(1, 12),
+    faults=st.lists(st.sampled_from(["", "", "abort", "fenced"]), max_size=60),
 )
-def test_killers_and_nobody_else_are_buried_whatever_operators_do(
-    killers: frozenset[Row], kills: frozenset[int], batch: int
+def test_killers_and_nobody_else_are_buried_whatever_operators_and_brokers_do(
+    killers: frozenset[Row], kills: frozenset[int], batch: int, faults: list[str]
 ) -> None:
-    world = World(killers, kills, batch)
+    world = World(killers, kills, batch, iter(faults))
     world.run(most_deaths=len(killers) * (DEATHS_TOGETHER + LIMIT) + len(kills))
     assert sorted(world.buried) == sorted(killers)
     assert world.cluster.repeated_or_lost() == []
@@ -215,6 +227,25 @@ def test_a_record_that_is_condemned_stays_so_until_its_dead_letter_is_committed(
     neighbours.run(most_deaths=2 * (DEATHS_TOGETHER + LIMIT))
     assert neighbours.buried == [(0, 0), (0, 1)]
     assert neighbours.cluster.repeated_or_lost() == []
+
+
+def test_suspects_of_another_member_are_kept_and_cost_nothing() -> None:
+    world = World(frozenset())
+    elsewhere = Suspicion({(9, 4): 1})
+    world.memory.suspicion = elsewhere
+    world.run(most_deaths=0)
+    assert world.memory.suspicion == elsewhere
+    assert world.memory.kept == 1, "written once, at the start"
+
+
+def test_who_is_condemned_stays_so_when_the_dead_letter_is_undone() -> None:
+    quiet = World(frozenset({(0, 0)}), batch=1)
+    quiet.run(most_deaths=DEATHS_TOGETHER + LIMIT)
+    # Every unit of the last life's first second is undone, the dead letter's among them.
+    undone = World(frozenset({(0, 0)}), batch=1, faults=iter(["abort"] * 20))
+    undone.run(most_deaths=DEATHS_TOGETHER + LIMIT)
+    assert undone.buried == [(0, 0)]
+    assert undone.cluster.repeated_or_lost() == []
 
 
 def test_only_a_record_that_was_there_at_two_deaths_is_processed_alone() -> None:
