@@ -250,9 +250,10 @@ def test_every_record_has_the_outcome_of_the_table(make: Maker, name: str) -> No
 
 
 def test_every_fault_that_bytes_can_have_is_in_the_table() -> None:
-    # What a time beside its record's timestamp, the model or the output makes of a good record.
+    # What a time beside its record's timestamp, the model, the output or a death of the process
+    # makes of a good record.
     elsewhere = {"NONE", "TIME_OUT_OF_RANGE", "MODEL_FAILED", "NON_FINITE_OUTPUT"}
-    elsewhere |= {"ENCODE_ERROR", "OUTPUT_TOO_LARGE"}
+    elsewhere |= {"ENCODE_ERROR", "OUTPUT_TOO_LARGE", "PROCESS_CRASHED"}
     assert set(CODES.values()) - {PREDICTION} == set(Fault.__members__) - elsewhere
 
 
