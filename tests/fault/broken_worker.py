@@ -11,12 +11,13 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import wraps
+from types import ModuleType
 from typing import Any
 
 from confluent_kafka import Producer
 
 from stream_app.__main__ import main
-from stream_app.adapters.kafka import sink, source
+from stream_app.adapters.kafka import clients, sink, source
 from stream_app.adapters.kafka.config import producer_properties
 from stream_app.adapters.kafka.membership import membership_of
 from stream_app.core.columns import RecordBatch
@@ -27,6 +28,13 @@ from stream_app.settings import Delivery
 
 MODULE = "tests.fault.broken_worker"
 VARIABLE = "BROKEN_WORKER_WAY"
+
+
+def _replace(module: ModuleType, name: str, mistake: object) -> None:
+    """Put the mistake where the module looks for this name; a name that has moved is refused."""
+    if not hasattr(module, name):
+        raise AttributeError(f"{module.__name__} has no {name} to replace: the patch does nothing")
+    setattr(module, name, mistake)
 
 
 def outputs_outside() -> None:
@@ -79,7 +87,7 @@ def buffer_error_swallowed() -> None:
             with suppress(BufferError):
                 super().produce(*given, **named)
 
-    vars(sink)["Producer"] = Forgetful
+    _replace(clients, "Producer", Forgetful)
 
 
 def offset_ahead() -> None:
@@ -117,7 +125,7 @@ def auto_commit() -> None:
     def defaults(*given: Any) -> dict[str, Any]:
         return {**right(*given), "enable.auto.commit": True, "enable.auto.offset.store": True}
 
-    vars(source)["consumer_properties"] = defaults
+    _replace(source, "consumer_properties", defaults)
 
 
 def metadata_before_joining() -> None:

@@ -1,6 +1,7 @@
 """The judge of growth must find a leak, and must not find one in noise."""
 
-import os
+import subprocess
+import sys
 
 import numpy as np
 import numpy.typing as npt
@@ -59,19 +60,37 @@ def test_what_never_changes_is_flat() -> None:
     assert found.against(0.1) is Trend.FLAT
 
 
+GROWS = """
+import os, threading
+print("small", flush=True)
+input()
+held = [os.open(os.devnull, os.O_RDONLY) for _ in range(50)]
+ballast = bytearray(64 << 20)
+ballast[:] = os.urandom(1 << 20) * 64
+thread = threading.Thread(target=threading.Event().wait, daemon=True)
+thread.start()
+print("large", flush=True)
+input()
+"""
+
+
 def test_a_process_is_seen_to_use_more() -> None:
-    samples = Samples(os.getpid(), every_s=0.01)
-    with samples.taken():
-        until("some samples", lambda: len(samples.seconds) > 5, 10)
-        before = usage(os.getpid())
-        held = [os.open(os.devnull, os.O_RDONLY) for _ in range(50)]
-        ballast = bytearray(os.urandom(1 << 20) * 64)
-        until("it is seen", lambda: samples.values["descriptors"][-1] >= 50, 10)
-        more = usage(os.getpid())
-    for descriptor in held:
-        os.close(descriptor)
+    with subprocess.Popen(
+        [sys.executable, "-c", GROWS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as grows:
+        assert grows.stdin is not None
+        assert grows.stdout is not None
+        samples = Samples(grows.pid, every_s=0.01)
+        assert grows.stdout.readline() == "small\n"
+        before = usage(grows.pid)
+        with samples.taken():
+            until("some samples", lambda: len(samples.seconds) > 5, 10)
+            print(file=grows.stdin, flush=True)
+            assert grows.stdout.readline() == "large\n"
+            more = usage(grows.pid)
+            until("it is seen", lambda: samples.values["descriptors"][-1] >= 50, 10)
+        print(file=grows.stdin, flush=True)
     assert more["descriptors"] - before["descriptors"] == 50
-    assert more["rss_mib"] - before["rss_mib"] > 32
-    assert len(ballast) == 64 << 20
-    assert more["threads"] >= 2
+    assert more["rss_mib"] - before["rss_mib"] > 60
+    assert more["threads"] - before["threads"] == 1
     assert set(samples.slopes(0.0)) == set(QUANTITIES)
