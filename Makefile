@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 KAFKA ?= mock
+# Tests wait more than they compute; each of the two has its clusters.
+TWO := -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-faults soak check format lock clean
@@ -50,11 +52,11 @@ check: $(VENV)/.dev.stamp ## Static gates: format, lint, types.
 	$(BIN)/mypy
 
 test: check ## Everything: static gates, then all tests, with a real Apache Kafka.
-	$(BIN)/python -m pytest $(TEST_ARGS)
+	$(BIN)/python -m pytest $(TWO) $(TEST_ARGS)
 
-# Two at a time, since they wait more than they work; then alone, what measures times.
+# Then alone, what measures times.
 test-faults: $(VENV)/.dev.stamp ## Every fault this machine can do, five seeds each (about an hour).
-	$(BIN)/python -m pytest -m "fault and not alone" --faults=all -n 2 --fault-report=build/faults.json $(FAULT_ARGS)
+	$(BIN)/python -m pytest -m "fault and not alone" --faults=all $(TWO) --fault-report=build/faults.json $(FAULT_ARGS)
 	$(BIN)/python -m pytest -m "fault and alone" --faults=all --seeds=1 --fault-report=build/recovery.json $(FAULT_ARGS)
 
 HOURS ?= 8

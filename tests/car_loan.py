@@ -77,7 +77,7 @@ def _id_replaced(value: bytes, by: bytes) -> bytes:
 BROKEN: dict[str, tuple[str, Callable[[Event], bytes | None]]] = {
     "tombstone": ("TOMBSTONE", lambda _: None),
     "framing only": ("TOO_SHORT", lambda e: encoded(e)[:10]),
-    "another framing": ("BAD_MAGIC", lambda e: b"\x00\x00\x00\x00\x07" + encoded(e)[10:]),
+    "another framing": ("BAD_MAGIC", lambda e: b"\x00\x7f\xff\xff\xff" + encoded(e)[10:]),
     "a schema nobody knows": ("UNKNOWN_SCHEMA", lambda e: b"\xc3\x01" + 8 * b"?" + encoded(e)[10:]),
     "another record type": (
         "SCHEMA_NOT_ALLOWED",

@@ -51,7 +51,7 @@ def test_two_of_three_workers_are_struck_at_random(bench: Bench, kafka: RealKafk
 def test_the_soak_tells_a_worker_that_loses_from_one_that_does_not(
     kafka: RealKafka, tmp_path: Path
 ) -> None:
-    plan, _ = parsed(["--hours", "0.01", "--rate", "200", "--round-minutes", "0.5"])
+    plan, _ = parsed(["--hours", "0.005", "--rate", "200", "--round-minutes", "0.15"])
     folders = [tmp_path / name for name in ("good", "bad")]
     for folder in folders:
         folder.mkdir()

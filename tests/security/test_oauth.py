@@ -81,7 +81,7 @@ def test_a_token_that_is_over_when_it_comes_is_refused(
     assert "unexpired" in str(told(doors.job(tmp_path, "OAUTH")))
 
 
-@pytest.mark.fault("F45", protocols="each")
+@pytest.mark.fault("F45")
 def test_tokens_are_renewed_while_records_are_scored(
     bench: Bench, doors: Doors, tokens: TokenServer
 ) -> None:

@@ -97,7 +97,7 @@ def refused(worker: Worker, *words: str) -> bool:
     return any(all(word in reason for word in words) for reason in said)
 
 
-@pytest.mark.fault("F45", protocols="each")
+@pytest.mark.fault("F45")
 def test_a_certificate_that_the_broker_alone_accepts_is_taken_up(
     bench: Bench, doors: Doors, tmp_path: Path
 ) -> None:
@@ -169,7 +169,7 @@ def test_old_credentials_that_are_dead_already_are_replaced_in_the_middle_of_eve
         files.put_certificate(doors.worker)
 
 
-@pytest.mark.fault("F45", protocols="each")
+@pytest.mark.fault("F45")
 def test_a_password_is_taken_up_once_the_broker_knows_it(
     bench: Bench, doors: Doors, tmp_path: Path
 ) -> None:

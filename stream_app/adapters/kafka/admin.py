@@ -4,9 +4,10 @@ Decides which of our errors a tool's failed call becomes. Knows nothing of topic
 those who ask are in ``kafka/topics.py`` and ``kafka/offsets.py``.
 """
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
@@ -17,6 +18,13 @@ from stream_app.adapters.kafka.tls_probe import certificate_fault, tls_fault
 from stream_app.errors import ConfigError, StreamAppError, UnavailableError
 from stream_app.settings import KafkaSettings
 
+_Answer = TypeVar("_Answer")
+
+_COORDINATOR_ON_ITS_WAY = {
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+}
 _NO_ANSWER = {
     KafkaError._TRANSPORT,
     KafkaError._TIMED_OUT,
@@ -41,6 +49,7 @@ _OURS_TO_MEND = {
 _QUICK_ANSWER_S = 1.0
 """A broker that refuses us does so at once, but the client goes on trying until time is up."""
 
+_ASK_AGAIN_S = 0.2
 _ADMIN_GRACE_S = 2.0
 """Beyond the request's own time-out, so that its answer, not ours, says what happened."""
 
@@ -133,6 +142,22 @@ class KafkaAdmin:
             "isolation.level": "read_uncommitted",
         }
         return new_client(Consumer, self._kafka, self._errors, properties)
+
+    def of_coordinator(self, ask: Callable[[], _Answer]) -> _Answer:
+        """The answer of a group's coordinator; asks again while the cluster is choosing one.
+
+        Raises:
+            KafkaException: as ``ask`` raised it, the last time.
+        """
+        deadline_s = time.monotonic() + self.timeout_s
+        while True:
+            try:
+                return ask()
+            except KafkaException as exc:
+                late = time.monotonic() >= deadline_s
+                if late or exc.args[0].code() not in _COORDINATOR_ON_ITS_WAY:
+                    raise
+            time.sleep(_ASK_AGAIN_S)
 
     def wait(self, what: str, future: Future[Any], *, expected: int | None = None) -> Any:
         """The result of one of the client's futures.

@@ -68,9 +68,13 @@ def describe_group(admin: KafkaAdmin, group: str) -> GroupState:
         UnavailableError: no coordinator answers.
         ConfigError: we may not ask.
     """
-    futures = admin.client.describe_consumer_groups([group], request_timeout=admin.timeout_s)
+
+    def ask() -> Any:
+        asked = admin.client.describe_consumer_groups([group], request_timeout=admin.timeout_s)
+        return asked[group].result(admin.timeout_s)
+
     try:
-        found = futures[group].result(admin.timeout_s)
+        found = admin.of_coordinator(ask)
     except (KafkaException, TimeoutError) as exc:
         if isinstance(exc, KafkaException) and exc.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
             return GroupState(group, False, "absent", "", "", ())
@@ -102,21 +106,27 @@ def committed_offsets(
     asked = [TopicPartition(topic, partition) for partition in partitions]
     what = f"reading the offsets of group {group!r}"
     client = admin.group_client(group)
+
+    def ask() -> list[Any]:
+        found: list[Any] = client.committed(asked, timeout=admin.timeout_s)
+        failed = next((position.error for position in found if position.error), None)
+        if failed is not None:
+            raise KafkaException(failed)
+        return found
+
     try:
-        found = client.committed(asked, timeout=admin.timeout_s)
+        found = admin.of_coordinator(ask)
     except KafkaException as exc:
         if exc.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
             return {}
         raise admin.translate(what, exc) from exc
     finally:
         client.close()
-    committed = {}
-    for position in found:
-        if position.error is not None:
-            raise admin.translate(what, KafkaException(position.error))
-        if position.offset >= 0:
-            committed[position.partition] = NextOffset(position.offset, position.metadata or "")
-    return committed
+    return {
+        position.partition: NextOffset(position.offset, position.metadata or "")
+        for position in found
+        if position.offset >= 0
+    }
 
 
 def alter_offsets(
