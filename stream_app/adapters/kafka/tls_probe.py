@@ -2,11 +2,13 @@
 
 The client tells a wrong authority, a wrong host name and an expired certificate in the same
 words, and a refused client certificate like a broker that is away. Decides which of these it is
-and what to do. Refuses to decide whether there is a connection at all: the client does.
+and what to do. Refuses to decide whether there is a connection at all: the client does. Whoever
+takes a connection and drops it may be a balancer without a broker: that is no fault of settings.
 """
 
 import socket
 import ssl
+import struct
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -24,6 +26,15 @@ _WRONG_NAME: Final = frozenset({62, 63, 64})
 _ASKS_FOR_ONE: Final = frozenset(
     {"TLSV13_ALERT_CERTIFICATE_REQUIRED", "SSLV3_ALERT_NO_CERTIFICATE"}
 )
+_NO_TLS: Final = frozenset(
+    {"WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "HTTPS_PROXY_REQUEST"}
+    | {"PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"}
+)
+"""What answered spoke, and not TLS."""
+
+_THEIR_TROUBLE: Final = frozenset({"TLSV1_ALERT_INTERNAL_ERROR", "SSLV3_ALERT_CLOSE_NOTIFY"})
+_API_VERSIONS: Final = struct.Struct(">ihhih")
+_CORRELATION_ID: Final = 0x5712EA
 
 
 def tls_fault(kafka: KafkaSettings) -> str | None:
@@ -41,10 +52,10 @@ def tls_fault(kafka: KafkaSettings) -> str | None:
             elif kafka.security_protocol.endswith("PLAINTEXT"):
                 return _speaks_tls(kafka, host, port)
             return None
-        except ssl.SSLError as exc:
-            return _words(exc, kafka, f"{host}:{port}")
-        except OSError:
-            continue
+        except OSError as exc:
+            words = _words(exc, kafka, host, port)
+            if words is not None:
+                return words
     return None
 
 
@@ -161,17 +172,24 @@ def _password(kafka: KafkaSettings) -> str:
     return kafka.ssl_key_password.get_secret_value() if kafka.ssl_key_password else ""
 
 
-def _words(exc: ssl.SSLError, kafka: KafkaSettings, address: str) -> str | None:
+def _words(exc: OSError, kafka: KafkaSettings, host: str, port: int) -> str | None:
+    """The fault of settings behind ``exc``; ``None``: it shows none, as where nobody is."""
+    address = f"{host}:{port}"
     if isinstance(exc, ssl.SSLCertVerificationError):
         return _broker_words(exc, kafka, address)
-    reason = exc.reason or ""
-    if "ALERT" not in reason:
+    reason = (exc.reason or "") if isinstance(exc, ssl.SSLError) else ""
+    # A broker without TLS drops whoever greets it so, and a balancer without a broker too: only
+    # an answer tells them apart.
+    dropped = isinstance(exc, ssl.SSLEOFError | ConnectionError)
+    if reason in _NO_TLS or (dropped and _answers_without_tls(host, port)):
         protocol = kafka.security_protocol
         return (
             f"{address} does not speak TLS ({reason.replace('_', ' ').lower() or 'cut off'}), but "
             f"kafka.security_protocol is {protocol}; set it to {protocol.replace('SSL', '')}"
             "PLAINTEXT, or give the brokers' TLS port in kafka.bootstrap_servers"
         )
+    if "ALERT" not in reason or reason in _THEIR_TROUBLE:
+        return None
     if kafka.ssl_certificate_file is None:
         return (
             f"{address} asks for a client certificate; set kafka.ssl_certificate_file and "
@@ -186,6 +204,18 @@ def _words(exc: ssl.SSLError, kafka: KafkaSettings, address: str) -> str | None:
         f"{address} does not accept our certificate: {why}; give another in "
         f"kafka.ssl_certificate_file (now {kafka.ssl_certificate_file})"
     )
+
+
+def _answers_without_tls(host: str, port: int) -> bool:
+    """Whether a broker answers the question that every client begins with (ApiVersions)."""
+    request = _API_VERSIONS.pack(_API_VERSIONS.size - 4, 18, 0, _CORRELATION_ID, -1)
+    try:
+        with socket.create_connection((host, port), timeout=_CONNECT_S) as plain:
+            plain.sendall(request)
+            answer = plain.recv(8, socket.MSG_WAITALL)
+    except OSError:
+        return False
+    return answer[4:] == _CORRELATION_ID.to_bytes(4, "big")
 
 
 def _broker_words(exc: ssl.SSLCertVerificationError, kafka: KafkaSettings, address: str) -> str:
