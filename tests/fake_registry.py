@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -46,12 +47,17 @@ NOT_FOUND = refused(404, 40403, "Schema not found")
 
 
 class FakeRegistry:
-    """Answers by "METHOD path"; whatever is not listed is a schema that is not there."""
+    """Answers by "METHOD path"; whatever is not listed is a schema that is not there.
+
+    Attributes:
+        login: User and password to ask for; whoever has others gets 401.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.answers: dict[str, Answer] = {}
         self.requests: list[str] = []
+        self.login: tuple[str, str] | None = None
         self.stopped = threading.Event()
 
     def answer(self, method: str, path: str) -> Answer:
@@ -88,6 +94,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         self.rfile.read(int(self.headers.get("content-length", 0)))
         answer = self.fake.answer(self.command, self.path)
+        if self.fake.login is not None:
+            wanted = b64encode(":".join(self.fake.login).encode()).decode()
+            if self.headers.get("authorization") != f"Basic {wanted}":
+                answer = refused(401, 40101)
         try:
             self.send_response(answer.status)
             self.send_header("Content-Type", "application/vnd.schemaregistry.v1+json")

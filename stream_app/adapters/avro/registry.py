@@ -1,30 +1,27 @@
-"""The schema registry's client: the one place that knows confluent_kafka's and its errors.
+"""Questions to a schema registry: the one place that knows what confluent_kafka answers.
 
 Decides what an answer means: found, not there, or "the registry cannot be asked now", which is
 never a record's fault. Refuses to know what is done about it. Answers are not followed elsewhere
 (redirects), not unpacked, and not read beyond a bound of size and time.
 """
 
-import re
 from collections.abc import Callable
-from functools import partial
-from typing import Any, Final, TypeVar
+from operator import methodcaller
+from typing import Any, Final
 
 from confluent_kafka.schema_registry import (
     Schema,
-    SchemaRegistryClient,
     SchemaRegistryError,
 )
 
-from stream_app.adapters.avro.registry_limits import bound_answers
+from stream_app.adapters.avro.registry_client import RegistryClient, shown
 from stream_app.core.avro.store import WriterSchema
 from stream_app.core.metrics import REGISTRY_REQUESTS
-from stream_app.errors import ConfigError, RetriableError
+from stream_app.errors import RetriableError
 from stream_app.ports import Telemetry
 from stream_app.settings import RegistrySettings
 
 MAX_REFERENCES: Final = 64
-_CREDENTIALS: Final = re.compile(r"//[^/,]*@")
 _NORMALIZE: Final = True
 """Two texts that differ in layout alone are one schema."""
 _NOT_FOUND: Final = 404
@@ -33,8 +30,6 @@ _NOT_FOUND_CODES: Final = frozenset({40401, 40402, 40403})
 _NO_LEVEL_CODES: Final = frozenset({40401, 40408})
 _NEVER_STATUSES: Final = frozenset({400, 410, 422})
 """The registry understood, and will never say more about this key."""
-
-T = TypeVar("T")
 
 
 class Registry:
@@ -46,56 +41,48 @@ class Registry:
         Raises:
             ConfigError: no client can be made with these settings.
         """
-        self._where = f"schema registry {_shown(settings.url)}"
+        self._where = f"schema registry {shown(settings.url)}"
         self._telemetry = telemetry
-        try:
-            self._client = SchemaRegistryClient(_client_config(settings))
-        except (ValueError, TypeError, OSError) as exc:
-            reason = str(exc).replace(settings.url, _shown(settings.url))
-            raise ConfigError(
-                f"expected a usable schema registry, found {type(exc).__name__}: {reason}; correct "
-                "registry.url and the other registry settings"
-            ) from exc
-        bound_answers(self._client, settings.timeout_s)
+        self._client = RegistryClient(settings)
 
     def by_id(self, schema_id: int) -> WriterSchema | None:
         """The schema of this id; ``None``: the registry has none."""
-        found = self._ask(partial(self._client.get_schema, schema_id), _is_absent)
+        found = self._ask(methodcaller("get_schema", schema_id), _is_absent)
         return None if found is None else self._with_references(found)
 
     def by_guid(self, guid: str) -> WriterSchema | None:
         """The schema of this GUID; ``None``: the registry has none, or knows no GUIDs."""
-        found = self._ask(partial(self._client.get_schema_by_guid, guid), _is_absent_or_unserved)
+        found = self._ask(methodcaller("get_schema_by_guid", guid), _is_absent_or_unserved)
         return None if found is None else self._with_references(found)
 
     def latest(self, subject: str) -> WriterSchema | None:
         """The newest version of ``subject``; ``None``: there is no such subject."""
         # The client caches this answer, and would go on giving it after a newer registration.
         self.forget()
-        found = self._ask(partial(self._client.get_latest_version, subject), _is_absent)
+        found = self._ask(methodcaller("get_latest_version", subject), _is_absent)
         return None if found is None else self._with_references(found.schema)
 
     def subjects_of_id(self, schema_id: int) -> frozenset[str]:
         """The subjects that have the schema of this id."""
-        versions = self._ask(partial(self._client.get_schema_versions, schema_id), _is_absent)
+        versions = self._ask(methodcaller("get_schema_versions", schema_id), _is_absent)
         return frozenset(str(version.subject) for version in versions or ())
 
     def id_in_subject(self, subject: str, text: str) -> int | None:
         """The id of the schema ``text`` as a version of ``subject``; ``None``: it is none."""
         found = self._ask(
-            partial(self._client.lookup_schema, subject, Schema(text, "AVRO"), _NORMALIZE),
+            methodcaller("lookup_schema", subject, Schema(text, "AVRO"), _NORMALIZE),
             _is_absent,
         )
         return None if found is None else int(found.schema_id)
 
     def compatibility(self, subject: str) -> str | None:
         """The level set for ``subject`` itself; ``None``: none is."""
-        level = self._ask(partial(self._client.get_compatibility, subject), _is_no_level)
+        level = self._ask(methodcaller("get_compatibility", subject), _is_no_level)
         return None if level is None else str(level)
 
     def set_compatibility(self, subject: str, level: str) -> None:
         """Set the level of ``subject``."""
-        self._ask(partial(self._client.set_compatibility, subject, level), _is_never)
+        self._ask(methodcaller("set_compatibility", subject, level), _is_never)
 
     def register(self, subject: str, text: str) -> int | None:
         """Make the schema ``text`` the next version of ``subject`` and say its id.
@@ -104,14 +91,14 @@ class Registry:
             ``None``: the registry says that it is no schema, or not compatible.
         """
         registered = self._ask(
-            partial(self._client.register_schema, subject, Schema(text, "AVRO"), _NORMALIZE),
+            methodcaller("register_schema", subject, Schema(text, "AVRO"), _NORMALIZE),
             _is_refusal,
         )
         return None if registered is None else int(registered)
 
     def forget(self) -> None:
         """Empty the client's own cache, which has no bound."""
-        self._client.clear_caches()
+        self._client.now().clear_caches()
 
     def _with_references(self, schema: Any) -> WriterSchema:
         texts: dict[tuple[str, int], str] = {}
@@ -127,15 +114,15 @@ class Registry:
             if key in texts or key in open_ or len(texts) + len(open_) >= MAX_REFERENCES:
                 continue  # what is missing then is an unknown name, which rejects the schema
             subject, version = key
-            found = self._ask(partial(self._client.get_version, subject, version), _is_absent)
+            found = self._ask(methodcaller("get_version", subject, version), _is_absent)
             if found is not None:
                 self._collect(found.schema, texts, (*open_, key))
                 texts[key] = str(found.schema.schema_str)
 
-    def _ask(self, call: Callable[[], T], none_if: Callable[[int, int], bool]) -> T | None:
-        """What ``call`` answers; ``None`` where ``none_if(HTTP status, registry's code)``."""
+    def _ask(self, call: Callable[[Any], Any], none_if: Callable[[int, int], bool]) -> Any:
+        """What the client of today answers; ``None`` where ``none_if(HTTP status, its code)``."""
         try:
-            answer = call()
+            answer = call(self._client.now())
         except SchemaRegistryError as exc:
             if none_if(exc.http_status_code, exc.error_code):
                 self._telemetry.count(REGISTRY_REQUESTS, 1, "not_found")
@@ -152,11 +139,6 @@ class Registry:
             ) from exc
         self._telemetry.count(REGISTRY_REQUESTS, 1, "found")
         return answer
-
-
-def _shown(urls: str) -> str:
-    """The addresses without the credentials that may stand in them."""
-    return _CREDENTIALS.sub("//", urls)
 
 
 def _is_absent(status: int, code: int) -> bool:
@@ -190,27 +172,3 @@ def _remedy(status: int) -> str:
     if status == _NOT_FOUND:
         return "no registry answers under this path; check registry.url"
     return "it is tried again"
-
-
-def _client_config(settings: RegistrySettings) -> dict[str, Any]:
-    if not settings.url:
-        raise ConfigError("expected a schema registry, found no registry.url; set it")
-    config: dict[str, Any] = {
-        "url": settings.url,
-        "timeout": settings.timeout_s,
-        "max.retries": 0,  # the loop tries again, and keeps its group alive meanwhile
-    }
-    password = settings.password.get_secret_value() if settings.password else ""
-    if settings.password_file is not None:
-        try:
-            password = settings.password_file.read_text().strip()
-        except OSError as exc:
-            raise ConfigError(
-                f"expected the registry's password in {settings.password_file}, found "
-                f"{exc.strerror}; correct registry.password_file"
-            ) from exc
-    if settings.username:
-        config["basic.auth.user.info"] = f"{settings.username}:{password}"
-    if settings.ssl_ca_file is not None:
-        config["ssl.ca.location"] = str(settings.ssl_ca_file)
-    return config
