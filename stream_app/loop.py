@@ -32,8 +32,9 @@ from stream_app.core.metrics import (
     STEP_SECONDS,
 )
 from stream_app.credentials import Credentials
-from stream_app.errors import AbortedError, RetriableError, UnavailableError
+from stream_app.errors import AbortedError, RetriableError
 from stream_app.health import WorkerHealth
+from stream_app.patience import wait_for
 from stream_app.ports import Clock, Processor, Sink, Source, Telemetry, Watchdog
 from stream_app.recovery import Recovery
 
@@ -221,18 +222,8 @@ class Loop:
         In this order: opening the sink ends what a dead predecessor left open, and until then the
         group's offsets cannot be read.
         """
-        give_up_s = self._clock.now_s() + self._config.start_wait_s
         for open_side in (self._sink.open, lambda: self._source.open(self)):
-            while not stop():
-                self._watchdog.tick()
-                try:
-                    open_side()
-                    break
-                except RetriableError as exc:
-                    if self._clock.now_s() > give_up_s:
-                        message = f"{exc}\nwaited for start.wait_s"
-                        raise UnavailableError(message) from exc
-                    log.warning("waiting_for_brokers", reason=str(exc))
+            wait_for(open_side, self._config.start_wait_s, stop, self._watchdog)
 
     # -- the rebalance listener: called inside fetch and close ----------------------------------
 

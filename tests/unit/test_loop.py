@@ -1,6 +1,6 @@
 """Laws of the loop, on a scripted cluster: whatever happens, each position has one outcome."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -11,7 +11,7 @@ from stream_app.adapters.process.prometheus_telemetry import NullTelemetry
 from stream_app.adapters.process.watchdog import NullWatchdog
 from stream_app.core.batching import BatchBound, TransactionPolicy
 from stream_app.credentials import Credentials
-from stream_app.errors import FatalError
+from stream_app.errors import FatalError, RetriableError
 from stream_app.health import WorkerHealth
 from stream_app.loop import Loop, LoopConfig
 from tests.fakes import Echo, FakeClock, FakeCluster, FakeFiles, FakeSink, FakeSource, Step
@@ -211,6 +211,27 @@ def test_aborts_without_end_for_a_reason_that_does_not_heal_end_the_loop() -> No
     with pytest.raises(FatalError, match=r"aborted \d+ times in 3\d s"):
         case.run()
     assert case.cluster.outcomes == []
+
+
+@pytest.mark.parametrize("side", [FakeSink, FakeSource])
+def test_a_side_that_does_not_open_is_asked_again_after_a_pause(
+    side: type[FakeSink] | type[FakeSource], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("stream_app.patience.time.sleep", pauses.append)
+    right: Callable[..., None] = side.open
+    refusals = [RetriableError("not now")] * 3
+
+    def reluctant(*given: object) -> None:
+        if refusals:
+            raise refusals.pop()
+        right(*given)
+
+    monkeypatch.setattr(side, "open", reluctant)
+    it = bench([Step("assign", ALL)])
+    it.run()
+    assert it.cluster.drained
+    assert pauses == [0.2, 0.4, 0.8]
 
 
 def test_new_credentials_are_taken_between_two_units() -> None:

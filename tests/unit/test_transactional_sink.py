@@ -15,7 +15,7 @@ from stream_app.adapters.process.prometheus_telemetry import NullTelemetry
 from stream_app.adapters.process.watchdog import NullWatchdog
 from stream_app.core.columns import BytesColumn, OutputBatch
 from stream_app.core.positions import GroupMembership, NextOffset
-from stream_app.errors import AbortedError, FencedError
+from stream_app.errors import AbortedError, FencedError, RetriableError
 from stream_app.settings import load_settings
 from tests.fakes import FakeClock
 
@@ -227,6 +227,49 @@ def test_a_send_offsets_that_hangs_is_left_behind(
     sink.begin()
     hang.set()
     assert calls[-3:] == ["purge", "init", "begin"]
+
+
+@pytest.mark.parametrize("call", ["commit", "abort"])
+def test_what_stays_unclear_past_the_transactions_time_is_left_to_a_new_producer(
+    make: Callable[..., Any], call: str
+) -> None:
+    sink = make(**{call: 100 * [RETRIABLE]})
+    sink._clock.step_s = 4  # kafka.transaction_timeout_s is 10
+    for _ in range(5):  # more often than rebuilds may be: it is no twin's doing
+        sink.begin()
+        with pytest.raises(FencedError, match=r"kafka\.transaction_timeout_s = 10 s"):
+            sink.commit(OFFSETS, MEMBER, 1e9) if call == "commit" else sink.abort()
+        sink.rebuild()
+
+
+def test_a_producer_that_cannot_be_made_now_is_made_by_the_next_begin(
+    make: Callable[..., Any], calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = make(commit=[RETRIABLE])
+    sink.begin()
+    sink.commit(OFFSETS, MEMBER, 1e9)
+    real = vars(kafka_clients)["Producer"]
+
+    def refused(_: dict[str, Any]) -> None:
+        raise RETRIABLE
+
+    monkeypatch.setattr(kafka_clients, "Producer", refused)
+    for _ in range(2):
+        with pytest.raises(RetriableError):
+            sink.begin()
+    monkeypatch.setattr(kafka_clients, "Producer", real)
+    sink.begin()
+    assert calls[-2:] == ["init", "begin"]
+
+
+def test_a_new_producer_needs_no_new_thread(make: Callable[..., Any]) -> None:
+    sink = make(commit=[RETRIABLE])
+    before = set(threading.enumerate())
+    for _ in range(2):
+        sink.begin()
+        sink.commit(OFFSETS, MEMBER, 1e9)
+    assert set(threading.enumerate()) == before
+    sink.close()
 
 
 def test_a_member_of_nothing_commits_nothing(make: Callable[..., Any], calls: list[str]) -> None:

@@ -142,6 +142,9 @@ class KafkaSink:
 
     def close(self) -> None:
         """See the port."""
+        self._drop()
+
+    def _drop(self) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
             # A producer that was fenced raises from every call; there is nothing to save in it.
@@ -152,7 +155,7 @@ class KafkaSink:
     def _renew(self) -> None:
         self._telemetry.count(PRODUCER_REBUILDS)
         log.warning("producer_rebuilt", transactional_id=self._transactional_id)
-        self.close()
+        self._drop()
         try:
             self.open()
         except ConfigError as exc:

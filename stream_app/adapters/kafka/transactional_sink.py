@@ -66,6 +66,7 @@ class TransactionalSink(KafkaSink):
         self._denied_since_s: float | None = None
         self._open = False
         self._unclear = False
+        self._given_up = False
         self._coordinator = CoordinatorLog()
         self._offsets_thread = SpareThread("send-offsets")
         self._suspicion = (
@@ -75,10 +76,10 @@ class TransactionalSink(KafkaSink):
 
     def open(self) -> None:
         """See the port."""
+        # Until there is one that is initialised, a begin makes it anew first.
+        self._unclear = True
         self._coordinator = CoordinatorLog()
         super().open()
-        # Until it is initialised it must not be used: a begin then makes it anew first.
-        self._unclear = True
         try:
             with self._watchdog.limit("init_transactions", self._call_limit_s):
                 self._producer.init_transactions(self._timeout_s)
@@ -104,7 +105,8 @@ class TransactionalSink(KafkaSink):
 
     def begin(self) -> None:
         """See the port."""
-        self._poll(0)  # brings the lines of the library's log
+        if self._producer is not None:
+            self._poll(0)  # brings the lines of the library's log
         if self._unclear or self._coordinator.lost:
             self._renew()
         super().begin()
@@ -166,8 +168,16 @@ class TransactionalSink(KafkaSink):
                 self.abort()
             except (FencedError, FatalError) as exc:
                 log.warning("abort_at_close_failed", reason=str(exc))
-        self._offsets_thread.close()
         super().close()
+        self._offsets_thread.close()
+
+    def rebuild(self) -> None:
+        """See the port; a producer that we gave up ourselves is no sign of a twin."""
+        if self._given_up:
+            self._renew()
+            self._given_up = False
+        else:
+            super().rebuild()
 
     def _properties(self) -> Properties:
         return super()._properties() | {"logger": self._coordinator, "log_level": INFO}
@@ -194,21 +204,33 @@ class TransactionalSink(KafkaSink):
                 2 * timeout_s,
             )
         except TimeoutError as exc:
-            message = "send_offsets_to_transaction hangs; a new producer takes its place"
-            raise FencedError(message) from exc
+            raise self._give_up("send_offsets_to_transaction hangs") from exc
+
+    def _give_up(self, reason: str) -> FencedError:
+        """A new producer takes this one's place: its epoch settles what the old one left open."""
+        self._given_up = True
+        return FencedError(f"{reason}; a new producer takes its place")
 
     def _until_clear(self, what: str, call: Callable[[], None]) -> None:
         """Call until it answers yes or no; the same call again after an unclear answer.
 
-        That may take as long as the brokers are away: each call is bounded, the whole is not.
+        Past the transaction's own time-out asking helps no more: the broker has ended it, or this
+        producer does not reach its coordinator, as was seen for a minute and a half after a
+        broker's restart. What became of it a new producer settles and the committed offsets tell.
         """
+        limit_s = self._settings.kafka.transaction_timeout_s
+        give_up_s: float | None = None
         try:
             while not self._answered(what, call):
                 self._waiting(True)
                 self._watchdog.tick()
+                now_s = self._clock.now_s()
+                give_up_s = give_up_s or now_s + limit_s
                 if self._rotated():
-                    raise FencedError(
-                        f"{what}: the credentials are new; only a new producer has them"
+                    raise self._give_up(f"{what}: only a new producer has the new credentials")
+                if now_s >= give_up_s:
+                    raise self._give_up(
+                        f"{what}: no clear answer for kafka.transaction_timeout_s = {limit_s:g} s"
                     )
                 self._poll(RETRY_WAIT_S)
         finally:
