@@ -6,9 +6,13 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 from structlog.testing import capture_logs
 
+from stream_app.adapters.kafka import clients as kafka_clients
+from stream_app.adapters.kafka.source import KafkaSource
 from stream_app.adapters.kafka.stalled_input import StalledInput
+from stream_app.adapters.process.prometheus_telemetry import NullTelemetry
 from stream_app.core.metrics import INPUT_STALLED_SECONDS
 from stream_app.ports import Telemetry
+from stream_app.settings import load_settings
 from tests.fakes import FakeClock
 
 AFTER_S = 10.0
@@ -21,6 +25,7 @@ class Partition:
     def __init__(self) -> None:
         self.read, self.stable, self.end = 5, 5, 9
         self.asked = 0
+        self.asked_of: list[int] = []
         self.away = False
 
     def position(self, partitions: list[Any]) -> list[Any]:
@@ -31,10 +36,11 @@ class Partition:
     def get_watermark_offsets(
         self, tp: Any, timeout: float = 0, *, cached: bool = False
     ) -> tuple[int, int]:
-        del tp, timeout
+        del timeout
         if cached:
             return 0, self.end
         self.asked += 1
+        self.asked_of.append(tp.partition)
         if self.away:
             raise KafkaException(KafkaError(KafkaError._TRANSPORT))
         return 0, self.stable
@@ -47,7 +53,7 @@ class Gauge:
 
     def gauge(self, metric: object, value: float, *labels: str) -> None:
         assert metric is INPUT_STALLED_SECONDS
-        assert labels == ("0",)
+        del labels
         self.value = value
 
     def forget(self, *_: object) -> None:
@@ -60,12 +66,12 @@ class Made:
         telemetry: Telemetry = self.gauge  # type: ignore[assignment]  # it needs no more of it
         self.stalled = StalledInput(self.partition, "in", AFTER_S, self.clock, telemetry)
 
-    def after(self, seconds: float) -> list[str]:
+    def after(self, seconds: float, partitions: int = 1) -> list[str]:
         """Look every 3 s for so long; the events that were logged."""
         with capture_logs() as logged:
             for _ in range(round(seconds / LOOK_S)):
                 self.clock.time_s += LOOK_S
-                self.stalled.look([0])
+                self.stalled.look(range(partitions))
         return [str(line["event"]) for line in logged]
 
 
@@ -123,7 +129,54 @@ def test_a_broker_that_does_not_answer_neither_begins_nor_ends_a_stall(made: Mad
     assert made.after(3) == ["input_stalled"]
 
 
+def test_of_many_that_lag_two_are_asked_about_in_each_look_and_each_has_its_turn(
+    made: Made,
+) -> None:
+    made.after(3, partitions=50)
+    for look in range(1, 26):
+        made.after(3, partitions=50)
+        assert made.partition.asked == 2 * look, "it blocks the loop no longer than this"
+    assert sorted(made.partition.asked_of) == list(range(50))
+
+
+def test_a_stall_among_many_that_lag_is_told(made: Made) -> None:
+    assert made.after(3 + 75, partitions=50) == []
+    assert made.after(75, partitions=50) == ["input_stalled"] * 50
+
+
 def test_a_partition_that_goes_takes_its_stall_with_it(made: Made) -> None:
     made.after(15)
     made.stalled.forget([0])
     assert made.gauge.value is None
+
+
+class Idle:
+    """Stands for the library's consumer, of a source that owns nothing yet."""
+
+    looks = 0
+
+    def position(self, partitions: list[Any]) -> list[Any]:
+        self.looks += 1
+        return partitions
+
+    def consume(self, *_: float) -> list[Any]:
+        return []
+
+    def pause(self, _: list[Any]) -> None:
+        """Do nothing."""
+
+    resume = pause
+
+
+def test_a_pause_of_our_own_is_no_stall_to_look_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    consumer, clock = Idle(), FakeClock()
+    monkeypatch.setattr(kafka_clients, "Consumer", lambda _: consumer)
+    told = {"kafka.bootstrap_servers": "127.0.0.1:9", "input.topic": "in"}
+    source = KafkaSource(load_settings(overrides=told), clock, NullTelemetry())
+    source.pause()
+    clock.time_s += LOOK_S
+    source.fetch(10, 0.0)
+    assert consumer.looks == 0
+    source.resume()
+    source.fetch(10, 0.0)
+    assert consumer.looks == 1

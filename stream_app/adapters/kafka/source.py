@@ -1,18 +1,19 @@
 """The input topic, read by a member of a consumer group: confluent-kafka's Consumer as a Source.
 
-Decides which fetched rows still count after a rebalance, and where to read when the group has
-no valid offset. Refuses to commit: that is the sink's, or :meth:`KafkaSource.commit`, which the
+Decides which fetched rows still count after a rebalance, and that where to read without a valid
+offset is chosen with nothing open. Refuses to commit: that is the sink's, or :meth:`KafkaSource.commit`, which the
 at-least-once sink calls.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from stream_app import failpoints
+from stream_app.adapters.kafka.assignment import Assignment
 from stream_app.adapters.kafka.clients import new_consumer
 from stream_app.adapters.kafka.columns import to_columns
 from stream_app.adapters.kafka.config import consumer_properties
@@ -23,19 +24,20 @@ from stream_app.adapters.kafka.errors import explain
 from stream_app.adapters.kafka.group_offsets import commit_offsets, committed_offsets
 from stream_app.adapters.kafka.lag import Lag
 from stream_app.adapters.kafka.membership import membership_of
+from stream_app.adapters.kafka.place import assign_at, move
 from stream_app.adapters.kafka.stalled_input import StalledInput
 from stream_app.adapters.kafka.start_policy import StartPolicy
 from stream_app.adapters.kafka.topic_identity import TopicIdentity
 from stream_app.core.columns import RecordBatch
 from stream_app.core.metrics import CLIENT_ERRORS, RECORDS_FETCHED, RECORDS_STALE
 from stream_app.core.positions import GroupMembership, NextOffset
-from stream_app.errors import FatalError, RetriableError
-from stream_app.ports import Clock, RebalanceListener, Telemetry
+from stream_app.errors import ConfigError, RetriableError
+from stream_app.ports import Clock, RebalanceListener, Telemetry, Watchdog
 from stream_app.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-_OPEN_AGAIN_S = 0.5
+_ASK_AGAIN_S = 0.5
 """Some refusals, of a topic that does not exist, come at once; not to be asked in a tight loop."""
 
 
@@ -47,6 +49,7 @@ class KafkaSource:
         settings: Settings,
         clock: Clock,
         telemetry: Telemetry,
+        watchdog: Watchdog,
         tell_denied: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Make the client; ``tell_denied`` hears which right is missing, and "" when it is back."""
@@ -56,13 +59,12 @@ class KafkaSource:
         self._timeout_s = settings.kafka.request_timeout_s
         self._clock = clock
         self._telemetry = telemetry
+        self._watchdog = watchdog
         self._errors = ErrorLog("consumer", telemetry)
         self._identity = TopicIdentity(settings, clock)
         self._take(self._new_client())
-        self._listener: RebalanceListener | None = None
-        self._assigned: frozenset[int] = frozenset()
-        self._changed: set[int] = set()
-        self._stored: Exception | None = None
+        self._assignment = Assignment(self._forget)
+        self._unplaced: dict[int, float] = {}
         self._paused = False
         self._closed = False
 
@@ -74,33 +76,38 @@ class KafkaSource:
             self._identity.learn()
             self._start.prepare()
         except RetriableError:
-            time.sleep(_OPEN_AGAIN_S)
+            time.sleep(_ASK_AGAIN_S)
             raise
-        self._listener = listener
+        self._assignment.listener = listener
         self._subscribe()
 
     def fetch(self, max_records: int, wait_s: float) -> RecordBatch:
         """See the port."""
         self._identity.check()
-        self._stalled.look(self._assigned)
+        if not self._paused:
+            self._stalled.look(self._assignment.ours)
         if self._denial.client_is_over:
-            if self._denial.new_client_due(wait_s):
-                self.renew()
+            self._denial.sit_out(wait_s)
             return to_columns(self._topic, [])
+        self._place()
         # One is waited for, the rest is what is there: all at once would wait the whole time.
         held = self._consume(1, wait_s)
         if held:
             failpoints.hit("mid_fetch")
-        self._changed.clear()
+        self._assignment.watch()
         rest = self._consume(max_records - 1, 0.0) if held and max_records > 1 else []
-        self._raise_stored()
+        self._assignment.raise_stored()
         # What was held while the rest brought a rebalance of its partition belongs to the owner
         # before. Brokers check that a committer is a member, not that it owns the partition, so
         # nobody else would notice.
-        rows = self._rows(held, self._assigned - self._changed)
-        rows += self._rows(rest, self._assigned)
+        rows = self._rows(held, self._assignment.unchanged)
+        rows += self._rows(rest, self._assignment.ours)
+        if self._denial.client_is_over:
+            # It gives its partitions up without a word, and will take no offset or commit.
+            rows = []
+            self._assignment.lose_all()
         if rows:
-            self._denial.over()
+            self._denial.records()
         self._denial.end_if_too_long()
         batch = to_columns(self._topic, rows)
         self._telemetry.count(RECORDS_FETCHED, len(batch))
@@ -111,7 +118,7 @@ class KafkaSource:
 
     def assignment(self) -> frozenset[int]:
         """See the port."""
-        return self._assigned
+        return self._assignment.ours
 
     @property
     def topic_id(self) -> str:
@@ -125,58 +132,64 @@ class KafkaSource:
     def seek(self, offsets: Mapping[int, int]) -> None:
         """See the port."""
         for partition, offset in offsets.items():
-            if partition not in self._assigned:
+            if partition not in self._assignment.ours:
                 continue
             target = TopicPartition(self._topic, partition, offset)
-            try:
-                self._consumer.seek(target)
-            except KafkaException as exc:
-                if exc.args[0].code() != KafkaError._STATE:
-                    raise FatalError(explain("seek", exc.args[0])) from exc
-                # Not fetching yet, or stopped by an offset error: only assigning anew helps.
-                self._assign_at([target])
+            move(self._consumer, target, paused=self._paused)
 
     def rewind(self, fallback: Mapping[int, int]) -> None:
         """See the port."""
-        wanted = [partition for partition in fallback if partition in self._assigned]
+        wanted = [partition for partition in fallback if partition in self._assignment.ours]
         if not wanted:
             return
         try:
             found = committed_offsets(self._consumer, self._topic, wanted, self._timeout_s)
         except KafkaException as exc:
             raise self._denial.of_question("reading committed offsets", exc.args[0]) from exc
+        self._denial.answered()
         self.seek({p: offset if offset >= 0 else fallback[p] for p, offset in found.items()})
 
     def pause(self) -> None:
         """See the port."""
         if not self._paused:
             self._paused = True
-            self._consumer.pause(self._partitions(self._assigned))
+            self._consumer.pause(self._partitions(self._assignment.ours))
 
     def resume(self) -> None:
         """See the port."""
         if self._paused:
             self._paused = False
-            self._consumer.resume(self._partitions(self._assigned))
+            self._consumer.resume(self._partitions(self._assignment.ours))
 
     def lag(self) -> Mapping[int, int]:
         """See the port."""
-        return self._lag.of(self._assigned)
+        return self._lag.of(self._assignment.ours)
+
+    @property
+    def needs_renewal(self) -> bool:
+        """See the port."""
+        return self._denial.new_client_is_due
 
     def renew(self) -> None:
         """See the port; if no new client can be made, the old one stays."""
-        fresh = self._new_client()
-        self._consumer.close()
-        self._raise_stored()
+        try:
+            fresh = self._new_client()
+        except ConfigError as exc:
+            # A credential file is being written at this moment.
+            raise RetriableError(str(exc)) from exc
+        with self._watchdog.limit("leaving the group", self._settings.worker.call_limit_s):
+            self._consumer.close()
+        self._denial.client_is_new()
         self._take(fresh)
         self._subscribe()
+        self._assignment.lose_all()
 
     def close(self) -> None:
         """See the port."""
         if not self._closed:
             self._closed = True
             self._consumer.close()
-            self._raise_stored()
+            self._assignment.raise_stored()
 
     def commit(self, offsets: Mapping[int, NextOffset]) -> None:
         """Without a transaction, for delivery at least once; see :func:`commit_offsets`."""
@@ -231,8 +244,7 @@ class KafkaSource:
         elif code == KafkaError._AUTO_OFFSET_RESET:
             # Of a partition that has gone meanwhile, it is its next owner's to answer.
             if message.partition() in ours:
-                place = message.topic(), message.partition(), message.offset()
-                self._assign_at([self._start.target(*place)])
+                self._unplaced[message.partition()] = 0.0
         elif code in DAMAGED and message.partition() in ours:
             raise damaged(message, error)
         elif self._denial.is_of(error):
@@ -243,11 +255,27 @@ class KafkaSource:
             log.warning("consumer_error", code=error.name(), reason=error.str())
         return False
 
-    def _assign_at(self, targets: Sequence[Any]) -> None:
-        self._consumer.incremental_unassign(list(targets))
-        self._consumer.incremental_assign(list(targets))
-        if self._paused:
-            self._consumer.pause(list(targets))
+    def _place(self) -> None:
+        """Choose where to read partitions whose offset is missing; meanwhile they are not ours.
+
+        What was fetched of them before is committed first, or undone, so that the choice is made
+        from an offset behind which nothing is open. The error says too little for that: it may be
+        older than a rewind, and of a log that was cut off it names no offset.
+        """
+        if given_up := sorted(self._unplaced.keys() & self._assignment.ours):
+            asked_s = {number: self._unplaced[number] for number in given_up}
+            self._assignment.go("revoked", given_up)
+            self._unplaced.update(asked_s)
+            self._assignment.raise_stored()
+        now_s = self._clock.now_s()
+        for partition in [p for p, ask_at_s in self._unplaced.items() if ask_at_s <= now_s]:
+            target = self._start.target(partition)
+            if target is None:
+                self._unplaced[partition] = self._clock.now_s() + _ASK_AGAIN_S
+                continue
+            assign_at(self._consumer, target, paused=self._paused)
+            del self._unplaced[partition]
+            self._assignment.came([partition])
 
     def _partitions(self, numbers: Iterable[int]) -> list[Any]:
         return [TopicPartition(self._topic, number) for number in sorted(numbers)]
@@ -261,40 +289,19 @@ class KafkaSource:
             # The client keeps a pause beyond the assignment: a partition that went while we were
             # paused, and came back after, would never be fetched.
             (consumer.pause if self._paused else consumer.resume)(partitions)
-        self._assigned |= set(numbers)
-        self._changed.update(numbers)
-        self._denial.over()
-        self._tell("assigned", numbers)
+        self._denial.assigned()
+        self._assignment.came(numbers)
 
     def _on_revoke(self, consumer: Any, partitions: list[Any]) -> None:
-        numbers = [tp.partition for tp in partitions]
-        self._tell("revoked", numbers)
-        self._release(consumer, partitions)
-
-    def _on_lost(self, consumer: Any, partitions: list[Any]) -> None:
-        numbers = [tp.partition for tp in partitions]
-        self._tell("lost", numbers)
-        self._release(consumer, partitions)
-
-    def _release(self, consumer: Any, partitions: list[Any]) -> None:
-        numbers = {tp.partition for tp in partitions}
-        self._assigned -= numbers
-        self._lag.forget(numbers)
-        self._stalled.forget(numbers)
-        self._changed |= numbers
+        self._assignment.go("revoked", [tp.partition for tp in partitions])
         consumer.incremental_unassign(partitions)
 
-    def _tell(self, event: str, numbers: list[int]) -> None:
-        """Call the listener and keep what it raises.
+    def _on_lost(self, consumer: Any, partitions: list[Any]) -> None:
+        self._assignment.go("lost", [tp.partition for tp in partitions])
+        consumer.incremental_unassign(partitions)
 
-        The client would apply the change anyway and, from some callbacks, lose the exception.
-        """
-        try:
-            getattr(self._listener, event)(numbers)
-        except Exception as exc:  # noqa: BLE001  # raised again by fetch or close
-            self._stored = self._stored or exc
-
-    def _raise_stored(self) -> None:
-        stored, self._stored = self._stored, None
-        if stored is not None:
-            raise stored
+    def _forget(self, numbers: Collection[int]) -> None:
+        self._lag.forget(numbers)
+        self._stalled.forget(numbers)
+        for number in numbers:
+            self._unplaced.pop(number, None)

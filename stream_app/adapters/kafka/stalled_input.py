@@ -21,7 +21,10 @@ log = structlog.get_logger(__name__)
 
 _LOOK_EVERY_S = 2.0
 _TIMEOUT_S = 0.2
-"""A stable end that nobody tells now is asked for again at the next look."""
+"""A stable end that nobody tells now is asked for again when its turn comes."""
+
+_ASKED_A_LOOK = 2
+"""Of all that are suspicious, in turns: each question may cost the loop its time-out."""
 
 _SAY_EVERY_S = 60.0
 
@@ -54,27 +57,34 @@ class StalledInput:
         self._telemetry = telemetry
         self._stalls: dict[int, _Stall] = {}
         self._positions: dict[int, int] = {}
+        self._asked_s: dict[int, float] = {}
         self._looked_s = clock.now_s()
 
     def look(self, partitions: Iterable[int]) -> None:
-        """Look again if it is time; blocks for at most 0.2 s for each suspicious partition."""
+        """Look again if it is time; blocks for at most 0.4 s, however many are suspicious."""
         now_s = self._clock.now_s()
         if now_s - self._looked_s < _LOOK_EVERY_S:
             return
         self._looked_s = now_s
+        suspicious: dict[int, int] = {}
         for tp in self._consumer.position([TopicPartition(self._topic, p) for p in partitions]):
             still = self._positions.get(tp.partition) == tp.offset
             self._positions[tp.partition] = tp.offset
             _, end = self._consumer.get_watermark_offsets(tp, cached=True)
             if still and end > max(tp.offset, 0):
-                self._ask(tp.partition, end, now_s)
+                suspicious[tp.partition] = end
             else:
                 self._over(tp.partition)
+        longest_ago = sorted(suspicious, key=lambda partition: self._asked_s.get(partition, 0.0))
+        for partition in longest_ago[:_ASKED_A_LOOK]:
+            self._asked_s[partition] = now_s
+            self._ask(partition, suspicious[partition], now_s)
 
     def forget(self, partitions: Iterable[int]) -> None:
         """They have another owner now, who looks at them."""
         for partition in partitions:
             self._positions.pop(partition, None)
+            self._asked_s.pop(partition, None)
             self._over(partition)
 
     def _ask(self, partition: int, end: int, now_s: float) -> None:
