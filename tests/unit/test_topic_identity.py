@@ -3,6 +3,8 @@
 from collections.abc import Callable
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
+from structlog.testing import capture_logs
 
 from stream_app.adapters.kafka.topic_identity import TopicIdentity
 from stream_app.core.position_notes import PositionNote
@@ -82,8 +84,33 @@ def test_a_topic_that_has_gone_is_asked_for_again_before_it_ends_the_process(
     cluster.after(2)
     cluster.says(GONE)
     cluster.after(31)
+    cluster.after(16)
+    for _ in range(2):
+        cluster.after(1)
     with pytest.raises(DataError, match="was deleted"):
-        cluster.after(16)
+        cluster.after(1)
+
+
+def test_two_answers_are_not_enough_however_far_apart(cluster: Answers) -> None:
+    cluster.says(GONE)
+    for _ in range(4):
+        cluster.after(600)
+
+
+def test_an_answer_that_fails_begins_the_row_anew_and_is_asked_again_soon(
+    cluster: Answers,
+) -> None:
+    cluster.says(GONE)
+    cluster.after(31)
+    for _ in range(20):
+        cluster.answer = away
+        cluster.after(1)
+        cluster.says(GONE)
+        cluster.after(1)
+    for _ in range(14):
+        cluster.after(1)
+    with pytest.raises(DataError, match="was deleted"):
+        cluster.after(1)
 
 
 def test_a_broker_that_is_away_says_nothing_about_the_topic(cluster: Answers) -> None:
@@ -114,12 +141,55 @@ def test_offsets_of_another_topic_are_refused_and_those_without_a_note_are_not(
 def test_where_there_are_no_ids_nothing_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = Answers(monkeypatch)
     cluster.says(None)
-    cluster.identity.learn()
-    cluster.clock.time_s += 100
-    cluster.identity.check()
+    with capture_logs() as logged:
+        cluster.identity.learn()
+    assert [(line["event"], line["log_level"]) for line in logged] == [
+        ("topic_id_unknown", "warning")
+    ]
     cluster.identity.check_now()
     cluster.identity.refuse_others([PositionNote("two").to_text()])
     assert cluster.asked == 1
+    for answer in (None, GONE):
+        cluster.says(answer)
+        cluster.after(600)
+    assert cluster.identity.topic_id == ""
+
+
+def refusal(code: int) -> Callable[[], str | None]:
+    """An answer as the admin client's errors become it."""
+
+    def answer() -> str | None:
+        raise ConfigError("refused by the broker") from KafkaException(KafkaError(code))
+
+    return answer
+
+
+def test_who_may_not_ask_is_told_and_checks_once_the_right_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster = Answers(monkeypatch)
+    cluster.answer = refusal(KafkaError.TOPIC_AUTHORIZATION_FAILED)
+    with capture_logs() as logged:
+        cluster.identity.learn()
+    assert [line["log_level"] for line in logged] == ["warning"]
+    cluster.says("one")
+    cluster.after(31)
+    assert cluster.identity.topic_id == "one"
+    cluster.says("two")
+    with pytest.raises(DataError, match="id was one and is two"):
+        cluster.after(31)
+
+
+@pytest.mark.parametrize(
+    "code", [KafkaError._SSL, KafkaError._AUTHENTICATION, KafkaError._TRANSPORT]
+)
+def test_trouble_with_the_connection_does_not_switch_the_check_off(
+    monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    cluster = Answers(monkeypatch)
+    cluster.answer = refusal(code)
+    with pytest.raises(RetriableError, match="refused by the broker"):
+        cluster.identity.learn()
 
 
 def test_a_topic_that_is_not_there_at_the_start_is_waited_for(

@@ -3,13 +3,14 @@
 Offsets count in one topic. Brokers give each topic an id; the client goes on by name, and after a
 topic was deleted and made again it may read on in the middle of the new one. Decides when to ask
 for the id, and what another id means: stop, a person must say where the new topic begins. Where
-nobody gives ids (librdkafka's mock, brokers before 2.8) nothing is checked, which is logged once.
+nobody gives ids (librdkafka's mock, brokers before 2.8), or we may not ask, nothing is checked:
+that is logged, and asked again from time to time.
 """
 
 from collections.abc import Iterable
 
 import structlog
-from confluent_kafka import KafkaError, TopicCollection
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 
 from stream_app.adapters.kafka.admin import KafkaAdmin
 from stream_app.adapters.kafka.spare_thread import SpareThread
@@ -26,7 +27,14 @@ _NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"
 _GONE = ""
 _ASK_AGAIN_S = 1.0
 _GONE_PATIENCE_S = 15.0
-"""A broker that has just started may not know every topic yet."""
+_GONE_ANSWERS = 5
+"""A broker that has just started may not know every topic yet: so many answers in a row must say
+that it has gone, over so long a time, and none of the questions may stay without an answer."""
+
+_NOT_ALLOWED = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+}
 
 
 class TopicIdentity:
@@ -39,6 +47,8 @@ class TopicIdentity:
         self._clock = clock
         self._ask_at_s = 0.0
         self._gone_since_s: float | None = None
+        self._gone_answers = 0
+        self._unknown = False
         self._spare = SpareThread("topic-id")
         self._asking = False
         self._answer: str | None = None
@@ -54,22 +64,26 @@ class TopicIdentity:
         """
         try:
             found = self._ask()
-        except ConfigError as exc:
-            log.debug("topic_id_unknown", topic=self._topic, reason=str(exc))
-            return
         except StreamAppError as exc:
-            raise RetriableError(str(exc)) from exc
+            if not _not_allowed(exc):
+                # Of every other trouble nobody knows yet what it hides.
+                raise RetriableError(str(exc)) from exc
+            self._pass_over(str(exc))
+            return
         if found == _GONE:
             raise RetriableError(
                 f"topic {self._topic} does not exist; create it: stream-app topics create "
                 "--with-input, or correct input.topic"
             )
         if found is None:
-            log.debug("topic_id_unknown", topic=self._topic, reason="the cluster gives none")
+            self._pass_over("the cluster gives none")
             return
-        if self.topic_id:
-            self._judge(found)
-        self.topic_id = found
+        self._judge(found)
+        self._ask_at_s = self._clock.now_s() + self._every_s
+
+    def _pass_over(self, reason: str) -> None:
+        log.warning("topic_id_unknown", topic=self._topic, reason=reason)
+        self._unknown = True
         self._ask_at_s = self._clock.now_s() + self._every_s
 
     def refuse_others(self, notes: Iterable[str | None]) -> None:
@@ -94,12 +108,15 @@ class TopicIdentity:
         Raises:
             DataError: the topic was deleted, or made anew.
         """
-        if not self.topic_id:
+        if not self.topic_id and not self._unknown:
             return
         if self._asking and not self._spare.busy():
             self._asking = False
             if self._answer is not None:
                 self._judge(self._answer)
+            elif self._gone_since_s is not None:
+                self._not_gone()
+                self._ask_at_s = self._clock.now_s() + _ASK_AGAIN_S
         now_s = self._clock.now_s()
         if not self._asking and now_s >= self._ask_at_s:
             self._ask_at_s = now_s + self._every_s
@@ -121,19 +138,13 @@ class TopicIdentity:
             self.learn()
 
     def _judge(self, found: str) -> None:
-        now_s = self._clock.now_s()
         if found == _GONE:
-            self._gone_since_s = now_s if self._gone_since_s is None else self._gone_since_s
-            self._ask_at_s = now_s + _ASK_AGAIN_S
-            if now_s - self._gone_since_s < _GONE_PATIENCE_S:
-                return
-            message = (
-                f"input topic {self._topic} (id {self.topic_id}) was deleted: what it held is "
-                f"gone, read or unread. {self._remedy()}"
-            )
-            raise DataError(message)
-        self._gone_since_s = None
-        if found != self.topic_id:
+            self._judge_gone(self._clock.now_s())
+            return
+        self._not_gone()
+        if not self.topic_id:
+            self.topic_id = found
+        elif found != self.topic_id:
             message = (
                 f"input topic {self._topic} was deleted and made anew while it was read: its id "
                 f"was {self.topic_id} and is {found}. What the old one held unread is gone; "
@@ -141,6 +152,24 @@ class TopicIdentity:
                 f"{self._remedy()}"
             )
             raise DataError(message)
+
+    def _judge_gone(self, now_s: float) -> None:
+        if not self.topic_id:
+            return
+        self._gone_since_s = now_s if self._gone_since_s is None else self._gone_since_s
+        self._gone_answers += 1
+        self._ask_at_s = now_s + _ASK_AGAIN_S
+        patient = now_s - self._gone_since_s < _GONE_PATIENCE_S
+        if patient or self._gone_answers < _GONE_ANSWERS:
+            return
+        message = (
+            f"input topic {self._topic} (id {self.topic_id}) was deleted: what it held is "
+            f"gone, read or unread. {self._remedy()}"
+        )
+        raise DataError(message)
+
+    def _not_gone(self) -> None:
+        self._gone_since_s, self._gone_answers = None, 0
 
     def _remedy(self) -> str:
         return (
@@ -174,3 +203,9 @@ class TopicIdentity:
             return _GONE
         found = str(described.topic_id or _NO_ID)
         return None if found == _NO_ID else found
+
+
+def _not_allowed(exc: StreamAppError) -> bool:
+    """Whether the brokers say that we may not ask; who may not describe, may not read either."""
+    cause = exc.__cause__
+    return isinstance(cause, KafkaException) and cause.args[0].code() in _NOT_ALLOWED
