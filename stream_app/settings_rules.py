@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stream_app.errors import ConfigError
-from stream_app.settings_security import security_faults
+from stream_app.settings_security import registry_faults, security_faults
 
 if TYPE_CHECKING:
     from stream_app.settings import Settings
@@ -46,7 +46,7 @@ def contradictions(settings: "Settings") -> list[str]:
             f"batch.transaction_time_s ({batch.transaction_time_s:g}) must be at most half of "
             f"kafka.transaction_timeout_s ({kafka.transaction_timeout_s:g})"
         )
-    faults += security_faults(kafka)
+    faults += [*security_faults(kafka), *registry_faults(settings.registry)]
     if kafka.group_instance_id and kafka.group_protocol == "consumer":
         faults.append(
             "kafka.group_instance_id cannot go with kafka.group_protocol = consumer: a killed "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from stream_app.settings import KafkaSettings
+    from stream_app.settings import KafkaSettings, RegistrySettings
 
 _WITH_PASSWORD: Final = frozenset({"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"})
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -63,6 +63,22 @@ def security_faults(kafka: "KafkaSettings") -> list[str]:
         *_certificate_faults(kafka),
         *_property_faults(kafka),
     ]
+
+
+def registry_faults(registry: "RegistrySettings") -> list[str]:
+    """What would show the registry's password to whoever listens; user and password go together."""
+    for url in registry.url.split(","):
+        try:
+            address = urlsplit(url.strip())
+            readable = address.scheme == "http" and address.hostname not in _LOOPBACK
+        except ValueError:
+            return ["registry.url is no address; give https://host/path"]
+        if readable and (registry.username or address.username or address.password):
+            return [
+                "registry.url sends the user and the password readable over http; use https, or "
+                "remove registry.username"
+            ]
+    return []
 
 
 def _mechanism_faults(kafka: "KafkaSettings") -> list[str]:
