@@ -12,10 +12,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -24,12 +22,22 @@ from confluent_kafka.admin import AdminClient
 
 from stream_app.adapters.local_kafka.process import ServerProcess
 from stream_app.adapters.verifier.kafka import VerifyKafka
-from stream_app.settings import Settings, load_settings
-from tests.kafka_fixtures import KafkaForTests, unique
+from tests.job import ROOT, Job, car_loan_job
+
+__all__ = [
+    "ROOT",
+    "START_S",
+    "Job",
+    "Worker",
+    "Workers",
+    "car_loan_job",
+    "group_members",
+    "open_transactions",
+    "until",
+]
 
 T = TypeVar("T")
 
-ROOT = Path(__file__).parents[1]
 START_S = 60.0
 """For a start on a machine that does much else; one takes about 3 s."""
 
@@ -46,79 +54,6 @@ def until(what: str, look: Callable[[], T | None], within_s: float) -> T:
         if time.monotonic() >= deadline_s:
             raise AssertionError(f"not within {within_s:g} s: {what}")
         time.sleep(_LOOK_EVERY_S)
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """Topics, a group and the settings of its workers; made anew for each test.
-
-    Attributes:
-        overrides: Settings by dotted name, the same for every worker.
-        folder: For logs, slots and flags.
-    """
-
-    overrides: Mapping[str, str]
-    folder: Path
-
-    @property
-    def settings(self) -> Settings:
-        """As a worker reads them."""
-        return load_settings(overrides=self.overrides)
-
-    def environment(self, extra: Mapping[str, str]) -> dict[str, str]:
-        """Ours without settings, and the job's."""
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("STREAM_APP_")}
-        given = {
-            "STREAM_APP_" + name.upper().replace(".", "__"): value
-            for name, value in self.overrides.items()
-        }
-        return {**kept, **given, **extra}
-
-
-def car_loan_job(
-    kafka: KafkaForTests,
-    folder: Path,
-    *,
-    protocol: str = "classic",
-    create_topics: bool = True,
-    **overrides: str,
-) -> Job:
-    """The car-loan example on topics and a group of its own.
-
-    Args:
-        kafka: Where.
-        folder: A folder of the test's own.
-        protocol: ``classic`` or ``consumer``.
-        create_topics: Or leave them to the test, named by convention.
-        overrides: Further settings, with ``__`` for the dot.
-    """
-    topics = {"input.topic": unique("loans")}
-    if create_topics:
-        topics = {
-            "input.topic": kafka.topic("loans"),
-            "output.predictions_topic": kafka.topic("loans-predictions"),
-            "output.dlq_topic": kafka.topic("loans-dlq"),
-        }
-    settings = topics | {
-        "kafka.bootstrap_servers": kafka.bootstrap_servers,
-        "kafka.group": unique("scorers"),
-        "kafka.group_protocol": protocol,
-        # A killed worker's partitions and transaction are free soon.
-        "kafka.session_timeout_s": "2",
-        "kafka.transaction_timeout_s": "5",
-        "kafka.request_timeout_s": "4",
-        "input.framing": "single-object",
-        "input.schema_dir": str(ROOT / "schemas"),
-        "model.repository": str(ROOT / "examples" / "car_loan" / "models"),
-        "model.name": "car_loan",
-        "registry.unknown_retry_s": "0",
-        "start.new_group": "earliest",
-        "http.port": "0",
-        "worker.state_dir": str(folder),
-        "log.format": "json",
-    }
-    settings |= {name.replace("__", "."): value for name, value in overrides.items()}
-    return Job(settings, folder)
 
 
 class Worker:
@@ -172,6 +107,14 @@ class Worker:
         self._until("predictions are committed", lambda: self.metric(name) > 0, within_s)
         return self
 
+    def wait_owns(self, partitions: int, within_s: float = START_S) -> Self:
+        """Return when so many partitions are its own."""
+        name = "stream_app_assigned_partitions"
+        self._until(
+            f"it owns {partitions} partitions", lambda: self.metric(name) == partitions, within_s
+        )
+        return self
+
     def wait_exit(self, within_s: float) -> int:
         """Its exit status, when it has ended by itself."""
         self._ended_in(within_s)
@@ -214,6 +157,15 @@ class Worker:
                 key = rest.partition('"')[0]
                 found[key] = found.get(key, 0.0) + float(value)
         return found
+
+    def transactions(self, result: str) -> float:
+        """How many have ended so, ``committed`` or ``aborted``; 0 while it does not answer."""
+        return self.counts("stream_app_transactions_total", "result").get(result, 0.0)
+
+    @property
+    def has_undone(self) -> bool:
+        """Whether it says so of any transaction: aborted, or left to its fenced producer."""
+        return bool(self.events("transaction_aborted") or self.events("producer_fenced"))
 
     def kill(self) -> None:
         """SIGKILL."""

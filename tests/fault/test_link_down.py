@@ -8,20 +8,11 @@ from tests.fault import netns
 from tests.fault.bench import Bench
 from tests.fault.netns import Namespace, namespace
 from tests.kafka_fixtures import RealKafka
-from tests.worker import START_S, Worker, until
 
 __all__ = ["namespace"]
 
 SESSION_S = 3.0
 """The longer of the two: a classic member's own is 2 s, the broker's for the others 3 s."""
-
-
-def owns(worker: Worker, count: int, within_s: float) -> None:
-    until(
-        f"it owns {count} partitions",
-        lambda: worker.metric("stream_app_assigned_partitions") == count,
-        within_s,
-    )
 
 
 @pytest.mark.fault("F26", protocols="each")
@@ -31,14 +22,14 @@ def test_a_worker_whose_link_is_down_past_its_session_commits_nothing_when_it_is
     with bench.run(kafka) as run:
         away = run.start(module=netns.MODULE, **namespace.environment)
         other = run.start()
-        owns(other, 2, START_S)
+        other.wait_owns(2)
         for _ in range(2):
             with run.fault("a worker's link is down past its session"):
                 namespace.pull()
-                owns(other, 4, START_S)
+                other.wait_owns(4)
                 time.sleep(bench.chance.uniform(0, 2 * SESSION_S))  # the fault itself
                 namespace.plug()
             run.recovered()
-            owns(other, 2, START_S)
+            other.wait_owns(2)
         assert (away.exit_status, other.exit_status) == (None, None)
         assert "lost" in [event["event_kind"] for event in away.events("rebalance")]

@@ -181,7 +181,7 @@ def test_a_worker_that_does_not_go_back_after_an_abort_is_found_to_lose(
         worker.wait_for("failpoint_fires")
         with run.fault("its transaction aborted by a producer with the same id"):
             fence(run)
-            until("its transaction is undone", lambda: undone(worker), 60)
+            until("its transaction is undone", lambda: worker.has_undone, 60)
         run.recovered()
     assert_found(run, "lost")
 
@@ -237,19 +237,11 @@ def test_a_zombie_that_commits_as_nobody_is_found_to_repeat(
         run.recovered()  # so the other one has its partitions, and has scored what it holds
         zombie.resume()
         if way == UNBROKEN:
-            until("what it held is undone", lambda: undone(zombie), 60)
+            until("what it held is undone", lambda: zombie.has_undone, 60)
         else:
-            until("what it held is committed", lambda: committed_by(zombie) >= hit, 60)
+            until("what it held is committed", lambda: zombie.transactions("committed") >= hit, 60)
     # Its commit also takes the group's offsets back behind outcomes that are there already.
     assert_found(run, "duplicated", besides="torn")
-
-
-def undone(worker: Worker) -> bool:
-    return bool(worker.events("transaction_aborted") + worker.events("producer_fenced"))
-
-
-def committed_by(worker: Worker) -> float:
-    return worker.counts("stream_app_transactions_total", "result").get("committed", 0)
 
 
 def test_every_control_of_the_catalogue_is_here() -> None:

@@ -36,14 +36,6 @@ def stops(places: Sequence[Place], first: int) -> str:
     )
 
 
-def owns(worker: Worker, count: int) -> None:
-    until(
-        f"it owns {count} partitions",
-        lambda: worker.metric("stream_app_assigned_partitions") == count,
-        60,
-    )
-
-
 def froze(worker: Worker, times: int) -> str:
     """Where it stopped, for the given time."""
     until(f"it freezes, for time {times}", lambda: worker.frozen, START_S)
@@ -64,22 +56,19 @@ def zombies_wake(bench: Bench, kafka: RealKafka, places: Sequence[Place]) -> Non
             place = froze(zombie, times)
             with run.fault(f"frozen past its session at {place}"):
                 pass
-            owns(other, PARTITIONS)
+            other.wait_owns(PARTITIONS)
             # Nobody waited for the zombie: what it held can only be undone from here on.
             run.recovered()
             zombie.resume()
             undone += place != Place.AFTER_COMMIT
             undoes(zombie, undone)
-        owns(zombie, 2)
+        zombie.wait_owns(2)
         assert zombie.exit_status is None
 
 
 def undoes(worker: Worker, least: int) -> None:
-    def enough() -> bool:
-        counts = worker.counts("stream_app_transactions_total", "result")
-        return counts.get("aborted", 0) >= least
-
-    until(f"it undoes what it held, {least} times by now", enough, START_S)
+    what = f"it undoes what it held, {least} times by now"
+    until(what, lambda: worker.transactions("aborted") >= least, START_S)
 
 
 @pytest.mark.fault("F5", quick=True, protocols="each")
@@ -164,4 +153,4 @@ def test_of_two_twins_the_older_gives_up_and_says_why(
         name = f"{run.job.overrides['kafka.group']}-both-0"
         assert f"another worker uses transactional id {name}" in older.log()
         assert "give each host its own worker.instance, or stop the other one" in older.log()
-        owns(twin, PARTITIONS)
+        twin.wait_owns(PARTITIONS)
