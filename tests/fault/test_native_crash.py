@@ -103,11 +103,22 @@ def test_a_record_that_kills_is_isolated_and_all_others_are_scored(
 @pytest.mark.fault("F13")
 @pytest.mark.timeout(900)
 def test_kills_by_operators_bury_no_record(bench: Bench, kafka: RealKafka) -> None:
-    with bench.run(kafka, per_second=200.0, backlog=2_000) as run:
-        for _ in range(DEATHS - 1):
-            at = f"{bench.chance.randrange(PARTITIONS)}:{bench.chance.randrange(50, 400)}"
+    # More of them than condemn a record, each while another one is processed, and all so near
+    # together that the same records are suspected again and again.
+    killed: set[tuple[int, int]] = set()
+    partition = bench.chance.randrange(PARTITIONS)
+    with bench.run(kafka, per_second=200.0, backlog=2_000, batch__max_records="64") as run:
+        for _ in range(DEATHS + 3):
+            begin = run.progress.seen().committed.get(partition, 0)
+            near = [(partition, begin + n) for n in range(40)]
+            chosen = bench.chance.choice([each for each in near if each not in killed])
+            killed.add(chosen)
+            at = f"{chosen[0]}:{chosen[1]}"
             worker = run.start(module=MODULE, **{AT: at, BY: "SIGKILL"})
             with run.fault(f"SIGKILL while {at} is processed"):
-                ends(run, worker)
+                assert ends(run, worker), f"{at} was processed, and nobody died"
+            assert worker.wait_exit(ENDS_S) == -signal.SIGKILL
+        died = [worker.events("died_while_processing") for worker in run.workers.started]
+        assert [len(each) for each in died] == [0] + [1] * (DEATHS + 2)
         run.start()
         run.recovered()
