@@ -94,3 +94,25 @@ def test_a_registry_on_this_machine_or_without_a_password_may_be_asked_over_http
 def test_an_address_of_a_registry_that_is_none_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"registry\.url is no address"):
         load_settings(overrides={"registry.url": "http://[::1"})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"kafka.sasl_pasword": "canary"},
+        {"registry.timeout_s": "canary"},
+        {"kafka.sasl_mechanism": "canary"},
+        {"kafka.sasl_password.nested": "canary"},
+        {"registry": "canary"},
+        {"registry.password": "canary", "kafka.security_protocol": "SASL_SSL"},
+        {"registry.password": "canary", "registry.password_file": "no-such-file"},
+    ],
+)
+def test_no_message_about_wrong_settings_quotes_a_value(given: dict[str, str]) -> None:
+    """Not the error's own, and not that of the library behind it, which a traceback shows too."""
+    with pytest.raises(ConfigError) as refusal:
+        load_settings(overrides=given)
+    assert refusal.value.__cause__ is not None
+    for told in (str(refusal.value), str(refusal.value.__cause__)):
+        assert told
+        assert "canary" not in told
