@@ -1,31 +1,28 @@
 """Tiers, seeds and the report of the runs under faults, as a pytest plugin.
 
-Decides which faults run in which tier and with which seeds, and fails a whole run in which a
-fault of the catalogue was silently left out. Refuses to know any fault.
+Decides which faults run in which tier and with which seeds, and fails a whole run (``--whole``) in
+which something was silently left out: ``gate.py`` says what. Refuses to know any fault.
 """
 
 import json
-import os
-import platform
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from tests.fault.bench import Bench, Variant
+from tests.fault.circumstances import circumstances
+from tests.fault.gate import PROTOCOLS, SEEDS, Whole, missing
+from tests.fault.record import Asked
 from tests.fault.summary import Summary, write_table
 
-PROTOCOLS = ("classic", "consumer")
-SEEDS = 5
-WHOLE = "fault and not alone"
-"""What ``make test-faults`` selects first; then what must run alone."""
-
-_PROPERTY = "fault_run"
+_RUN, _ASKED = "fault_run", "fault_asked"
+_NARROWING = ("keyword", "markexpr", "seed", "seeds", "deselect", "ignore", "ignore_glob")
+_NARROWING_TOO = ("lf", "failedfirst", "stepwise", "collectonly", "maxfail")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """What ``make test-faults`` sets."""
+    """What the Makefile sets, and what a person may."""
     group = parser.getgroup("faults", "runs under faults")
     group.addoption(
         "--faults",
@@ -33,21 +30,50 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="quick",
         help="quick: the short tier, one seed; all: every fault that this machine can do",
     )
-    group.addoption("--seeds", type=int, default=SEEDS, help=f"seeds of tier all ({SEEDS})")
+    group.addoption("--seeds", type=int, default=None, help=f"seeds of tier all ({SEEDS})")
     group.addoption("--seed", type=int, default=None, help="only this seed")
+    group.addoption(
+        "--whole",
+        choices=[str(whole) for whole in Whole],
+        default=None,
+        help="run all of this kind, and fail when anything of it is missing; quick: with all other "
+        "tests; faults: what may run side by side; recovery: what must run alone",
+    )
     group.addoption(
         "--fault-report", type=Path, default=None, metavar="FILE", help="write the report as JSON"
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The markers."""
+    """The markers; and what is whole is not narrowed.
+
+    Raises:
+        UsageError: ``--whole`` beside an option that leaves tests out.
+    """
     config.addinivalue_line("markers", "alone: measures times, so that nothing may run beside it")
     config.addinivalue_line(
         "markers",
         "fault(name, quick=False, protocols='alternate'): a run under a fault of the catalogue; "
         "quick: in the short tier too; protocols: 'each' seed with both, or 'alternate'",
     )
+    if _whole(config) is None or hasattr(config, "workerinput"):
+        return
+    given = [name for name in (*_NARROWING, *_NARROWING_TOO) if config.getoption(name, None)]
+    if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        given.append("a path")
+    if given:
+        raise pytest.UsageError(f"--whole runs everything: leave it, or this, out: {given}")
+
+
+def _whole(config: pytest.Config) -> Whole | None:
+    given = config.getoption("--whole")
+    return None if given is None else Whole(given)
+
+
+def _everything(config: pytest.Config) -> bool:
+    """Whether the long tier was asked for."""
+    whole = _whole(config)
+    return config.getoption("--faults") == "all" if whole is None else whole is not Whole.QUICK
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -61,29 +87,46 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def _variants(config: pytest.Config, *, each: bool) -> list[Variant]:
     one: int | None = config.getoption("--seed")
-    everything = config.getoption("--faults") == "all"
+    many: int = config.getoption("--seeds") or SEEDS
     if one is not None:
         seeds = [one]
+    elif _everything(config) and _whole(config) is not Whole.RECOVERY:
+        seeds = list(range(1, many + 1))
     else:
-        seeds = list(range(1, config.getoption("--seeds") + 1)) if everything else [1]
+        seeds = [1]
     if each:
         return [Variant(seed, protocol) for seed in seeds for protocol in PROTOCOLS]
     return [Variant(seed, PROTOCOLS[(seed - 1) % 2]) for seed in seeds]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long tier out, unless it is asked for."""
-    if config.getoption("--faults") == "all":
-        return
-    long = [item for item in items if _is_long(item)]
-    if long:
-        config.hook.pytest_deselected(items=long)
-        items[:] = [item for item in items if not _is_long(item)]
+    """Leave out what is of another tier; note the others, so that each is accounted for."""
+    left = [item for item in items if not _belongs(item, config)]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if _belongs(item, config)]
+    for item in items:
+        marker = item.get_closest_marker("fault")
+        if marker is not None:
+            item.user_properties.append((_ASKED, json.dumps([marker.args[0], _seed(item)])))
 
 
-def _is_long(item: pytest.Item) -> bool:
+def _seed(item: pytest.Item) -> int | None:
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    variant = parameters.get("variant")
+    return variant.seed if isinstance(variant, Variant) else None
+
+
+def _belongs(item: pytest.Item, config: pytest.Config) -> bool:
     marker = item.get_closest_marker("fault")
-    return marker is not None and not marker.kwargs.get("quick", False)
+    alone = item.get_closest_marker("alone") is not None
+    match _whole(config):
+        case Whole.FAULTS:
+            return marker is not None and not alone
+        case Whole.RECOVERY:
+            return marker is not None and alone
+        case _:
+            return marker is None or _everything(config) or marker.kwargs.get("quick", False)
 
 
 @pytest.fixture
@@ -93,42 +136,39 @@ def bench(request: pytest.FixtureRequest, variant: Variant, tmp_path: Path) -> I
     made = Bench(marker.args[0], request.node.nodeid, variant, tmp_path)
     yield made
     for record in made.records:
-        request.node.user_properties.append((_PROPERTY, json.dumps(record.to_json())))
+        request.node.user_properties.append((_RUN, json.dumps(record.to_json())))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A fault that was to run and did not fails the whole."""
-    config = session.config
-    reporter = config.pluginmanager.getplugin("terminalreporter")
-    if reporter is None or not _is_whole(config):
+    """What was to run and did not fails the whole."""
+    reporter = session.config.pluginmanager.getplugin("terminalreporter")
+    whole = _whole(session.config)
+    if reporter is None or whole is None:
         return
-    if session.exitstatus == pytest.ExitCode.OK and _summary(reporter).missing(SEEDS):
+    nothing_failed = session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
+    if nothing_failed and missing(_summary(reporter), whole):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-def _is_whole(config: pytest.Config) -> bool:
-    """Whether everything was asked for: then nothing may be missing."""
-    chosen = config.getoption("--seed") or config.option.keyword or config.option.collectonly
-    everywhere = config.args_source is pytest.Config.ArgsSource.TESTPATHS
-    wanted = config.option.markexpr == WHOLE and config.getoption("--faults") == "all"
-    return wanted and everywhere and not chosen
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """The table, and the faults that were not run, by name and reason."""
-    summary = _summary(terminalreporter)
-    if not summary.runs:
-        return
-    write_table(summary, terminalreporter.write_line)
-    if _is_whole(config):
-        for missing in summary.missing(SEEDS):
-            terminalreporter.write_line(f"!!! MISSING: {missing}", red=True, bold=True)
+    summary, whole = _summary(terminalreporter), _whole(config)
+    lacks = [] if whole is None else missing(summary, whole)
+    if summary.runs or lacks:
+        write_table(summary, terminalreporter.write_line)
+    for lack in lacks:
+        terminalreporter.write_line(f"!!! MISSING: {lack}", red=True, bold=True)
     path: Path | None = config.getoption("--fault-report")
-    if path is not None:
+    if path is not None and summary.asked:
+        of = {
+            "whole": whole,
+            "missing": lacks,
+            **circumstances(at_a_time=config.getoption("numprocesses", None) or 1),
+        }
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(summary.to_json(_machine()), indent=1) + "\n", "utf-8")
+        path.write_text(json.dumps(summary.to_json(of), indent=1) + "\n", "utf-8")
         terminalreporter.write_line(f"the report: {path}")
 
 
@@ -144,17 +184,28 @@ def _summary(terminalreporter: pytest.TerminalReporter) -> Summary:
         for report in reports
         if report.when == "teardown"
         for name, value in report.user_properties
-        if name == _PROPERTY
+        if name == _RUN
     ]
-    return Summary(tuple(runs), frozenset(r.nodeid for r in reports if r.outcome == "failed"))
+    failed = frozenset(r.nodeid for r in reports if r.outcome == "failed")
+    return Summary(tuple(runs), failed, tuple(_asked(reports, failed)))
 
 
-def _machine() -> dict[str, object]:
-    return {
-        "cores": os.cpu_count(),
-        "machine": platform.machine(),
-        "system": platform.system(),
-        "python": platform.python_version(),
-        "confluent_kafka": version("confluent-kafka"),
-        "onnxruntime": version("onnxruntime"),
-    }
+def _asked(reports: list[pytest.TestReport], failed: frozenset[str]) -> Iterator[Asked]:
+    skipped = {r.nodeid: _reason(r) for r in reports if r.outcome == "skipped"}
+    for report in reports:
+        if report.when == "setup":
+            for fault, seed in (
+                json.loads(str(v)) for n, v in report.user_properties if n == _ASKED
+            ):
+                name = report.nodeid
+                if name in failed:
+                    yield Asked(fault, name, seed, "failed")
+                elif name in skipped:
+                    yield Asked(fault, name, seed, "skipped", skipped[name])
+                else:
+                    yield Asked(fault, name, seed)
+
+
+def _reason(report: pytest.TestReport) -> str:
+    told = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
+    return told.removeprefix("Skipped: ")

@@ -1,6 +1,6 @@
-"""What one run under faults left behind: the line of the report that it becomes.
+"""What tests and runs under faults left behind: the lines of the report that they become.
 
-Decides what is kept of a run. Refuses to run anything.
+Decides what is kept of them. Refuses to run anything.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -14,8 +14,10 @@ class Fired:
     Attributes:
         what: In words.
         lag: Consumer lag when it fired, in records; above zero, or it proves nothing.
-        recovery_s: From the fault until every event that was in the input then was committed;
-            ``None`` where the test does not measure it.
+        recovery_s: From the end of the fault's block until every event that was in the input then
+            was committed; ``None`` where the test does not wait for it. A block is over when the
+            fault has begun, or when it is healed, as its test needs it: only the runs named
+            ``recovery``, whose blocks hold a SIGKILL and nothing else, can be compared.
     """
 
     what: str
@@ -40,6 +42,8 @@ class RunRecord:
         live: Differences that the reader beside the run found.
         duration_s: Of the whole run.
         control: How the worker, or its judge, was broken on purpose; the verdict must not be good.
+        expected: Kinds of findings that the fault itself brings with it, and why they are no
+            fault of the worker's; any other is one.
     """
 
     fault: str
@@ -54,7 +58,32 @@ class RunRecord:
     live: list[str] = field(default_factory=list)
     duration_s: float = 0.0
     control: str = ""
+    expected: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A test of a fault that was to run, and what became of it.
+
+    Attributes:
+        fault: ``F1`` …
+        test: Its node id.
+        seed: Of the run; ``None`` for a test without runs on a cluster.
+        outcome: ``passed``, ``failed`` or ``skipped``.
+        reason: Why it was skipped.
+    """
+
+    fault: str
+    test: str
+    seed: int | None
+    outcome: str = "passed"
+    reason: str = ""
+
+    @property
+    def function(self) -> str:
+        """The test without its parameters."""
+        return self.test.partition("[")[0]

@@ -1,16 +1,20 @@
 """The report of all runs under faults: by fault, what was fired, and what came of it.
 
-Decides what the table and the JSON say, and which faults of the catalogue are missing in it.
+Decides what the table and the JSON say (``gate.py`` decides what is missing in it).
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
+from stream_app.verify import Isolation, Promise, Report
 from tests.fault.catalogue import BY_NAME, CATALOGUE, CONTROLS
+from tests.fault.record import Asked
 
-_FINDINGS = ("lost", "duplicated", "reordered", "torn", "foreign", "hanging", "wrong_content")
+FINDINGS = tuple(Report(Promise.EXACTLY_ONCE, Isolation.READ_COMMITTED, 0, 0, {}).findings)
+"""All kinds that the verifier knows."""
+
 _COLUMNS = (
     ("fault", 6),
     ("runs", 5),
@@ -22,14 +26,19 @@ _COLUMNS = (
     ("aborted", 8),
     ("lost", 5),
     ("twice", 6),
-    ("recovery p50", 13),
-    ("max", 7),
+    ("other findings", 14),
+    ("expected", 9),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """All runs of one fault."""
+    """All runs of one fault.
+
+    Attributes:
+        findings: By kind, those that no run expected.
+        expected: By kind, those that the fault itself brings with it: how many, and why.
+    """
 
     fault: str
     runs: int
@@ -43,14 +52,12 @@ class Line:
     aborted: int
     aborted_outcomes: int
     findings: Mapping[str, int]
-    recovery_p50_s: float | None
-    recovery_max_s: float | None
+    expected: Mapping[str, Mapping[str, Any]]
 
     @classmethod
     def of(cls, fault: str, runs: list[dict[str, Any]], failed: frozenset[str]) -> "Line":
         """From records as JSON has them."""
         fired = [each for run in runs for each in run["fired"]]
-        recoveries = [each["recovery_s"] for each in fired if each["recovery_s"] is not None]
         reports = [run["report"] for run in runs]
         return cls(
             fault=fault,
@@ -64,9 +71,11 @@ class Line:
             committed=sum(run["committed"] for run in runs),
             aborted=sum(run["aborted"] for run in runs),
             aborted_outcomes=sum(run["aborted_outcomes"] for run in runs),
-            findings={name: sum(r.get(name, 0) for r in reports) for name in _FINDINGS},
-            recovery_p50_s=median(recoveries) if recoveries else None,
-            recovery_max_s=max(recoveries, default=None),
+            findings={
+                name: sum(run["report"].get(name, 0) for run in runs if name not in run["expected"])
+                for name in FINDINGS
+            },
+            expected=_expected(runs),
         )
 
     def cells(self) -> tuple[object, ...]:
@@ -82,9 +91,21 @@ class Line:
             self.aborted,
             self.findings["lost"],
             self.findings["duplicated"],
-            "" if self.recovery_p50_s is None else f"{self.recovery_p50_s:.1f} s",
-            "" if self.recovery_max_s is None else f"{self.recovery_max_s:.1f} s",
+            sum(n for name, n in self.findings.items() if name not in {"lost", "duplicated"}),
+            sum(each["count"] for each in self.expected.values()),
         )
+
+
+def _expected(runs: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    found: dict[str, Mapping[str, Any]] = {}
+    for run in runs:
+        for name, why in run["expected"].items():
+            count = run["report"].get(name, 0)
+            if count:
+                before = found.get(name, {"count": 0, "why": []})
+                reasons = sorted({*before["why"], why})
+                found[name] = {"count": before["count"] + count, "why": reasons}
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +115,12 @@ class Summary:
     Attributes:
         runs: Records as JSON has them.
         failed: Node ids of tests that failed.
+        asked: Every test of a fault that was to run.
     """
 
     runs: tuple[dict[str, Any], ...]
     failed: frozenset[str]
+    asked: tuple[Asked, ...] = ()
 
     def lines(self) -> list[Line]:
         """One a fault, in the order of the catalogue; other names behind."""
@@ -138,25 +161,23 @@ class Summary:
                     found.setdefault(what, []).append(fired["recovery_s"])
         return sorted(found.items())
 
-    def missing(self, seeds: int) -> list[str]:
-        """Faults that this machine should have run with so many seeds, and did not."""
-        seen = {line.fault: len(line.seeds) for line in self.lines()}
-        faults = [
-            f"{fault.name} ({fault.what}): {seen.get(fault.name, 0)} of {seeds} seeds"
-            for fault in CATALOGUE
-            if (not fault.not_run or fault.partly) and seen.get(fault.name, 0) < seeds
-        ]
-        controls = [
-            f"negative control {way}: caught with {caught} of {seeds} seeds"
-            for way, caught in self.controls().items()
-            if caught < seeds
-        ]
-        return faults + controls
+    def skipped(self) -> list[Asked]:
+        """Tests that this machine could not do, one a function and reason."""
+        first = {
+            (each.fault, each.function, each.reason): each
+            for each in reversed(self.asked)
+            if each.outcome == "skipped"
+        }
+        return [first[key] for key in sorted(first)]
 
-    def to_json(self, machine: Mapping[str, object]) -> dict[str, Any]:
-        """Everything, for a script."""
+    def to_json(self, of: Mapping[str, object]) -> dict[str, Any]:
+        """Everything, for a script.
+
+        Args:
+            of: When and where it was, and whether it is whole.
+        """
         return {
-            "machine": dict(machine),
+            **of,
             "failed": sorted(self.failed),
             "faults": [
                 {name: getattr(line, name) for name in Line.__slots__} for line in self.lines()
@@ -166,6 +187,7 @@ class Summary:
                 for f in CATALOGUE
                 if f.not_run
             ],
+            "not_run_here": [asdict(each) for each in self.skipped()],
             "recoveries": dict(self.recoveries()),
             "controls": self.controls(),
             "runs": list(self.runs),
@@ -178,12 +200,18 @@ def write_table(summary: Summary, write_line: Callable[[str], None]) -> None:
     write_line(_row(name for name, _ in _COLUMNS))
     for line in summary.lines():
         write_line(_row(line.cells()))
+    for line in summary.lines():
+        for name, found in line.expected.items():
+            why = "; ".join(found["why"])
+            write_line(f"expected, {line.fault}: {found['count']} {name}: {why}")
     write_line(summary.controls_line())
     for what, seconds in summary.recoveries():
         write_line(
             f"recovery, {what}: {len(seconds)} kills, p50 {median(seconds):.1f} s, "
             f"max {max(seconds):.1f} s"
         )
+    for each in summary.skipped():
+        write_line(f"not run here: {each.fault} {each.function}: because {each.reason}")
     for fault in CATALOGUE:
         if fault.not_run:
             part = "in part not run" if fault.partly else "not run"

@@ -1,0 +1,59 @@
+"""When, where and of what a report of runs under faults was made.
+
+Decides what tells one report from another: the commit, the day, the machine, the libraries.
+"""
+
+import os
+import platform
+import re
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+_GIB = 1 << 30
+
+
+def circumstances(*, at_a_time: int) -> dict[str, object]:
+    """Plain values for the report.
+
+    Args:
+        at_a_time: How many tests ran side by side.
+    """
+    return {
+        "commit": _commit(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": {
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+            "memory_gib": _memory_gib(),
+            "machine": platform.machine(),
+            "system": platform.system(),
+            "python": platform.python_version(),
+            "confluent_kafka": version("confluent-kafka"),
+            "onnxruntime": version("onnxruntime"),
+            "at_a_time": at_a_time,
+        },
+    }
+
+
+def _commit() -> str:
+    """With ``-dirty`` behind it where files were changed; empty outside a repository."""
+    asked = ["git", "describe", "--always", "--dirty"]
+    try:
+        told = subprocess.run(
+            asked, cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        return ""
+    return told.stdout.strip()
+
+
+def _processor() -> str:
+    path = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*: (.+)", path.read_text("utf-8")) if path.exists() else None
+    return found.group(1).strip() if found else platform.processor() or "a processor"
+
+
+def _memory_gib() -> int:
+    return round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / _GIB)
