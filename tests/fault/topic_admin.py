@@ -75,10 +75,15 @@ class TopicAdmin:
         partitions = admin.list_topics(topic, timeout=_ASK_S).topics[topic].partitions
         asked = {TopicPartition(topic, p): OffsetSpec.latest() for p in partitions}
         ends = {tp: f.result(_ASK_S).offset for tp, f in admin.list_offsets(asked).items()}
-        wanted = [TopicPartition(topic, tp.partition, end) for tp, end in ends.items()]
-        for future in admin.delete_records(wanted).values():
+        firsts = {tp.partition: end for tp, end in ends.items()}
+        self.delete_before(topic, firsts)
+        return firsts
+
+    def delete_before(self, topic: str, firsts: dict[int, int]) -> None:
+        """Delete what lies before these offsets, by partition."""
+        wanted = [TopicPartition(topic, p, first) for p, first in firsts.items()]
+        for future in self._admin.delete_records(wanted).values():
             future.result(_ASK_S)
-        return {tp.partition: tp.offset for tp in wanted}
 
     def forget_group(self) -> None:
         """Delete the group with its offsets; its members must be gone."""
