@@ -8,7 +8,7 @@ neither dead nor, by itself, unready: the loop goes on turning, and ``paused`` i
   spare worker is ready), and nothing is waited for.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -48,7 +48,7 @@ class WorkerHealth:
         self._assignment_seen = False
         self._paused = False
         self._waiting = False
-        self._denied = ""
+        self._denied: Mapping[str, str] = {}
         self._publish()
         self.tick(clock.now_s())
 
@@ -98,15 +98,17 @@ class WorkerHealth:
             self._waiting = value
             self._publish()
 
-    @property
-    def denied(self) -> str:
-        """What is not allowed, or not there, that somebody outside must mend; empty: all is."""
-        return self._denied
+    def deny(self, owner: str, reason: str) -> None:
+        """What is not allowed, or not there, that somebody outside must mend.
 
-    @denied.setter
-    def denied(self, value: str) -> None:
-        if value != self._denied:
-            self._denied = value
+        Args:
+            owner: Of the reason; nobody else ends it.
+            reason: Empty when there is none any more.
+        """
+        if reason != self._denied.get(owner, ""):
+            others = {who: why for who, why in self._denied.items() if who != owner}
+            # Replaced, never changed: a probe reads it meanwhile.
+            self._denied = {**others, owner: reason} if reason else others
             self._publish()
 
     def live(self) -> tuple[bool, list[str]]:
@@ -127,8 +129,7 @@ class WorkerHealth:
             reasons.append("the group has not assigned partitions yet")
         if self._paused or self._waiting:
             reasons.append("paused until something outside heals; the log says what")
-        if self._denied:
-            reasons.append(self._denied)
+        reasons += dict.fromkeys(self._denied.values())
         return not reasons, reasons
 
     def _publish(self) -> None:

@@ -36,11 +36,7 @@ __all__ = [
 
 
 class RebalanceListener(Protocol):
-    """Called by ``Source.fetch`` and ``Source.close``, on the loop's thread, and nowhere else.
-
-    An exception raised here is kept by the source and raised again from ``fetch`` or ``close``,
-    after the client has applied the change.
-    """
+    """Called by a source's ``fetch``, ``renew`` and ``close``, which raise what this raises."""
 
     def assigned(self, partitions: Sequence[int]) -> None:
         """These partitions are now ours. Only book-keeping is allowed here: no I/O, no seek."""
@@ -67,7 +63,8 @@ class Source(Protocol):
         """Bring what is there, at most ``max_records``; wait at most ``wait_s`` for the first.
 
         Rows that belong to an assignment older than the present one are left out, and come again
-        if their partition is still ours. May call the listener, also when it brings nothing.
+        if their partition is still ours. May call the listener, also when it brings nothing; of a
+        partition whose place is to be chosen anew too.
 
         Raises:
             FatalError: the client is dead, or a start policy says "fail"; nothing may be committed
@@ -109,11 +106,15 @@ class Source(Protocol):
     def lag(self) -> Mapping[int, int]:
         """Records behind the end, by partition, as far as the client knows it; does not block."""
 
+    @property
+    def needs_renewal(self) -> bool:
+        """Whether the client is over, all told as lost, and a new one may have more luck."""
+
     def renew(self) -> None:
         """Leave the group and join it again with a new client, whose credentials are read anew.
 
-        Calls ``revoked`` first; what comes back is told to ``assigned`` by a later fetch. Call
-        only between fetches, and with no unit open.
+        Calls ``revoked`` first, or ``lost`` if the client was over; what comes back is told to
+        ``assigned`` by a later fetch. Call only between fetches, and with no unit open.
 
         Raises:
             RetriableError: not now; call again.

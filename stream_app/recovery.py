@@ -1,6 +1,7 @@
 """What is owed after trouble, before records may count again.
 
-Decides the order: wait, then a new producer (and consumer, when the credentials are new), then
+Decides the order: wait, then new clients (both when the credentials are new, else the one that is
+over), then
 back to the committed offsets. While anything is owed the partitions concerned bring no records
 that count; while we wait none are fetched, but fetching goes on so that the group sees a live
 member.
@@ -18,6 +19,9 @@ log = structlog.get_logger(__name__)
 
 _BACKOFF_FIRST_S = 0.1
 _BACKOFF_LAST_S = 5.0
+
+_UNITS, _CLIENTS = "units", "clients"
+"""Whose reason not to be ready it is: ended by a unit that goes through, by a debt that is paid."""
 
 
 class Recovery:
@@ -61,14 +65,14 @@ class Recovery:
 
     def deny(self, reason: str) -> None:
         """What is wanted is not allowed: not ready until a unit goes through."""
-        self._health.denied = reason
+        self._health.deny(_UNITS, reason)
 
     def release(self, partitions: Sequence[int]) -> None:
         """Another member reads these now: a rewind must not touch them."""
         for partition in partitions:
             self._rewind.pop(partition, None)
         if not self._rewind and not self.owes_client:
-            self._health.denied = ""
+            self._health.deny(_UNITS, "")
 
     def wait(self, reason: str) -> None:
         """Bring no records for a while, longer each time until :meth:`succeeded`."""
@@ -81,7 +85,7 @@ class Recovery:
     def succeeded(self) -> None:
         """A unit went through: the next trouble is a new one."""
         self._backoff_s = _BACKOFF_FIRST_S
-        self._health.denied = ""
+        self._health.deny(_UNITS, "")
 
     def settle(self, now_s: float) -> None:
         """Pay what can be paid now; call between fetches.
@@ -96,6 +100,8 @@ class Recovery:
                 self._sink.renew()
                 self._source.renew()
                 self._renewal = self._rebuild = False
+            elif self._source.needs_renewal:
+                self._source.renew()
             if self._rebuild:
                 self._sink.rebuild()
                 self._rebuild = False
@@ -104,9 +110,10 @@ class Recovery:
                 self._rewind.clear()
         except RetriableError as exc:
             if isinstance(exc, DeniedError):
-                self.deny(str(exc))
+                self._health.deny(_CLIENTS, str(exc))
             self.wait(str(exc))
             return
+        self._health.deny(_CLIENTS, "")
         if self._retry_at_s is not None:
             self._retry_at_s = None
             self._source.resume()

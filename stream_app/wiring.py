@@ -205,9 +205,9 @@ def build_loop(
     credentials = Credentials(files, clock, telemetry, kafka.credentials_check_s)
 
     def denied(reason: str) -> None:
-        health.denied = reason
+        health.deny("input", reason)
 
-    source = KafkaSource(settings, clock, telemetry, denied)
+    source = KafkaSource(settings, clock, telemetry, watchdog, denied)
     exactly_once = settings.delivery is Delivery.EXACTLY_ONCE
     sink: Sink
     if exactly_once:

@@ -91,7 +91,8 @@ class Step:
         kind: ``assign``, ``revoke``, ``lost``, ``zombie`` (the broker gives the partitions away,
             our client does not know yet), ``expelled`` (the client has no member id any more) or
             ``replaced`` (it had lost them, joined again under another id, and is told so late and
-            in the wrong words: revoked).
+            in the wrong words: revoked), ``over`` (the client dies and loses all it has, until it
+            is made anew) or ``unplaced`` (it reads on from a place that is chosen anew).
         partitions: Of the event.
         others: How many records another member scores while the partitions are not ours.
         mid_fetch: The event comes while a record is already held.
@@ -121,6 +122,7 @@ class FakeSource:
         self.renewals = 0
         self.renewal_failures = 0
         self._comes_back: list[int] = []
+        self._over = False
         self.closed = False
         self.seen_open: list[int] = []
 
@@ -129,6 +131,9 @@ class FakeSource:
 
     def fetch(self, max_records: int, wait_s: float) -> RecordBatch:
         assert wait_s >= 0
+        if self._over:
+            self._clock.time_s += wait_s
+            return records([])
         if self._comes_back:
             self._happen(Step("assign", tuple(self._comes_back)))
             self._comes_back = []
@@ -169,7 +174,10 @@ class FakeSource:
             self._listener.revoked(ours)
             self._give_away(ours, step.others)
             return ours
-        if step.kind == "lost":
+        if step.kind == "over":
+            ours = sorted(self._positions)
+            self._over, self._comes_back = True, ours
+        if step.kind in {"lost", "over"}:
             self._cluster.owned -= set(ours)
             for partition in ours:
                 self._cluster.another_member_scores(partition, step.others)
@@ -184,6 +192,11 @@ class FakeSource:
             # The broker checks who is a member, not who owns what: it would accept a commit now.
             self._listener.revoked(ours)
             self._give_away(ours, 0)
+            return ours
+        if step.kind == "unplaced":
+            self._listener.revoked(ours)
+            self._positions.update({p: self._cluster.committed.get(p, 0) for p in ours})
+            self._listener.assigned(ours)
             return ours
         if step.kind == "zombie":
             self._cluster.owned -= set(ours)
@@ -218,12 +231,19 @@ class FakeSource:
             raise RetriableError("no coordinator")
         self.seek({p: self._cluster.committed.get(p, o) for p, o in fallback.items()})
 
+    @property
+    def needs_renewal(self) -> bool:
+        return self._over
+
     def renew(self) -> None:
         assert self._listener is not None
         self.renewals += 1
         if self.renewal_failures:
             self.renewal_failures -= 1
             raise RetriableError("no coordinator")
+        if self._over:
+            self._over = False
+            return
         ours = sorted(self._positions)
         self._listener.revoked(ours)
         self._give_away(ours, 1)

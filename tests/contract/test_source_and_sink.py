@@ -97,7 +97,7 @@ class RealWorld:
         self.settings = settings_for(kafka, protocol, topic, self.output)
         fill(kafka, topic)
         clock, telemetry = SystemClock(), NullTelemetry()
-        self.source = KafkaSource(self.settings, clock, telemetry)
+        self.source = KafkaSource(self.settings, clock, telemetry, NullWatchdog())
         self.sink = TransactionalSink(
             self.settings, unique("contract"), clock, telemetry, NullWatchdog()
         )
@@ -265,7 +265,7 @@ def test_a_partition_that_went_during_a_pause_comes_back_unpaused(
     kafka: RealKafka, protocol: str
 ) -> None:
     world = RealWorld(kafka, protocol)
-    other = KafkaSource(world.settings, SystemClock(), NullTelemetry())
+    other = KafkaSource(world.settings, SystemClock(), NullTelemetry(), NullWatchdog())
     opened(world)
     take(world.source, 1)
     world.source.pause()

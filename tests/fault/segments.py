@@ -1,6 +1,7 @@
 """Kafka's log on disk, as far as needed to damage one batch of records in it, and to mend it.
 
-Decides which byte is flipped: one among a batch's records, where only its checksum tells.
+Decides which byte is flipped: one among a batch's records, where only its checksum tells, or the
+one that says how the batch is to be read.
 """
 
 import struct
@@ -12,6 +13,7 @@ from stream_app.adapters.local_kafka.broker import Broker
 _HEAD = struct.Struct(">qi")
 """Base offset, and how many bytes follow."""
 
+_MAGIC_AT = 16
 _LAST_OFFSET_DELTA_AT = 23
 _RECORDS_AT = 61
 
@@ -47,7 +49,16 @@ def _batches(path: Path) -> list[Batch]:
 
 def flip(batch: Batch) -> None:
     """Change the byte in the middle of the batch's records; again, and it is as before."""
-    place = batch.position + _RECORDS_AT + (batch.size - _RECORDS_AT) // 2
+    _flip(batch, _RECORDS_AT + (batch.size - _RECORDS_AT) // 2)
+
+
+def flip_format(batch: Batch) -> None:
+    """Change the byte that names the batch's format, which no checksum covers; and back again."""
+    _flip(batch, _MAGIC_AT)
+
+
+def _flip(batch: Batch, at: int) -> None:
+    place = batch.position + at
     with batch.path.open("r+b") as file:
         file.seek(place)
         (byte,) = file.read(1)

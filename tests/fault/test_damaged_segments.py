@@ -1,5 +1,7 @@
 """F21: bytes of the input changed on the broker's disk: an explicit end, never a guess."""
 
+from collections.abc import Callable
+
 import pytest
 from confluent_kafka import ElectionType, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -8,7 +10,7 @@ from stream_app.adapters.local_kafka.broker import Broker
 from stream_app.errors import ExitStatus, UnavailableError
 from tests.fault.bench import Bench, Run
 from tests.fault.brokers import BACK_S, all_back_afterwards, brokers_of, in_sync, leader
-from tests.fault.segments import Batch, batches, flip
+from tests.fault.segments import Batch, batches, flip, flip_format
 from tests.kafka_fixtures import RealKafka
 from tests.worker import START_S, open_transactions, until
 
@@ -26,12 +28,13 @@ def answers(run: Run) -> bool:
         return False
 
 
+@pytest.mark.parametrize("damage", [flip, flip_format])
 @pytest.mark.fault("F21")
 def test_damaged_records_stop_the_worker_and_come_out_once_they_are_mended(
-    bench: Bench, lone_kafka: RealKafka
+    bench: Bench, lone_kafka: RealKafka, damage: Callable[[Batch], None]
 ) -> None:
     # Expected: the broker, stopped in order, serves them as they lie; the client's check of the
-    # checksum finds it. Nothing of the batch is scored, and nothing behind it either.
+    # checksum, or of the format, finds it. Nothing of the batch is scored, nothing behind it either.
     (broker,) = brokers_of(lone_kafka)
     with (
         all_back_afterwards(lone_kafka),
@@ -49,7 +52,7 @@ def test_damaged_records_stop_the_worker_and_come_out_once_they_are_mended(
             victim = bench.chance.choice(
                 unread(batches(broker, topic, partition), committed[partition])
             )
-            flip(victim)
+            damage(victim)
             broker.start()
         worker = run.start()
         assert worker.wait_exit(START_S) == ExitStatus.SOFTWARE
@@ -57,7 +60,7 @@ def test_damaged_records_stop_the_worker_and_come_out_once_they_are_mended(
         assert f"offset {victim.first_offset}" in worker.log()
         assert run.progress.seen().committed[partition] <= victim.first_offset
         broker.stop()
-        flip(victim)
+        damage(victim)
         broker.start()
         run.start()
         run.recovered()

@@ -1,151 +1,22 @@
 """Laws of the Kafka source, on a scripted consumer: what a fetch makes of a rebalance in it."""
 
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
-from stream_app.adapters.kafka import clients as kafka_clients
-from stream_app.adapters.kafka.source import KafkaSource
 from stream_app.adapters.kafka.start_policy import StartPolicy
-from stream_app.adapters.kafka.topic_identity import TopicIdentity
-from stream_app.adapters.process.prometheus_telemetry import NullTelemetry
-from stream_app.core.columns import Header, RecordBatch
 from stream_app.errors import FatalError, RetriableError
-from stream_app.settings import load_settings
-from tests.fakes import FakeClock
-
-NO_OFFSET = KafkaError(KafkaError._AUTO_OFFSET_RESET, "no offset")
-DAMAGED = KafkaError(KafkaError._BAD_MSG, "MessageSet at offset 7 failed CRC32C check")
-DENIED = KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED, "no right")
-
-
-class Message:
-    """A record, or an error in the place of one."""
-
-    def __init__(self, partition: int, offset: int = 0, error: KafkaError | None = None) -> None:
-        self._partition = partition
-        self._offset = offset
-        self._error = error
-
-    def error(self) -> KafkaError | None:
-        return self._error
-
-    def topic(self) -> str:
-        return "in"
-
-    def partition(self) -> int:
-        return self._partition
-
-    def offset(self) -> int:
-        return self._offset
-
-    def key(self) -> bytes | None:
-        return None
-
-    def value(self) -> bytes | None:
-        return b"value"
-
-    def headers(self) -> Sequence[Header] | None:
-        return None
-
-    def timestamp(self) -> tuple[int, int]:
-        return 1, 5
-
-
-class ScriptedConsumer:
-    """Stands for the library's: each ``consume`` brings the next item of the script."""
-
-    def __init__(self) -> None:
-        self.script: list[Callable[[], list[Message]]] = []
-        self.assigned: set[int] = set()
-        self.paused: set[int] = set()
-        self.sought: list[tuple[int, int]] = []
-        self._callbacks: dict[str, Callable[..., None]] = {}
-
-    def subscribe(self, _: list[str], **callbacks: Callable[..., None]) -> None:
-        self._callbacks = callbacks
-
-    def position(self, _: list[Any]) -> list[Any]:
-        return []
-
-    def consume(self, *_: float) -> list[Message]:
-        return self.script.pop(0)() if self.script else []
-
-    def pause(self, partitions: list[Any]) -> None:
-        self.paused |= {tp.partition for tp in partitions}
-
-    def resume(self, partitions: list[Any]) -> None:
-        assert {tp.partition for tp in partitions} <= self.assigned
-        self.paused -= {tp.partition for tp in partitions}
-
-    def rebalance(self, event: str, *partitions: int) -> None:
-        self._callbacks[f"on_{event}"](self, [TopicPartition("in", p) for p in partitions])
-
-    def incremental_assign(self, partitions: list[Any]) -> None:
-        self.assigned |= {tp.partition for tp in partitions}
-        self.sought += [(tp.partition, tp.offset) for tp in partitions if tp.offset >= 0]
-
-    def incremental_unassign(self, partitions: list[Any]) -> None:
-        # As the library does, of one that is not assigned.
-        assert {tp.partition for tp in partitions} <= self.assigned
-        self.assigned -= {tp.partition for tp in partitions}
-
-
-class Listener:
-    """Agrees to everything."""
-
-    def assigned(self, partitions: Sequence[int]) -> None:
-        """Agree."""
-
-    def revoked(self, partitions: Sequence[int]) -> None:
-        """Agree."""
-
-    def lost(self, partitions: Sequence[int]) -> None:
-        """Agree."""
-
-
-class Bench:
-    """A source that owns partitions 0 and 1 of a scripted consumer."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.consumer = ScriptedConsumer()
-        monkeypatch.setattr(kafka_clients, "Consumer", lambda _: self.consumer)
-        monkeypatch.setattr(StartPolicy, "prepare", lambda _: None)
-        monkeypatch.setattr(TopicIdentity, "learn", lambda _: None)
-        settings = load_settings(
-            overrides={"kafka.bootstrap_servers": "127.0.0.1:9", "input.topic": "in"}
-        )
-        self.clock = FakeClock()
-        self.source = KafkaSource(settings, self.clock, NullTelemetry())
-        self.source.open(Listener())
-        self.fetch(lambda: self._assign(0, 1))
-
-    def fetch(self, *script: Callable[[], list[Message]]) -> list[tuple[int, int]]:
-        self.consumer.script = list(script)
-        return positions(self.source.fetch(10, 0.0))
-
-    def _assign(self, *partitions: int) -> list[Message]:
-        self.consumer.rebalance("assign", *partitions)
-        return []
-
-    def rebalancing(
-        self, *events: tuple[str, int], then: Sequence[Message] = ()
-    ) -> Callable[[], list[Message]]:
-        """A ``consume`` that calls back before it brings records."""
-
-        def consume() -> list[Message]:
-            for event, partition in events:
-                self.consumer.rebalance(event, partition)
-            return list(then)
-
-        return consume
-
-
-def positions(records: RecordBatch) -> list[tuple[int, int]]:
-    return list(zip(records.partition.tolist(), records.offset.tolist(), strict=True))
+from tests.scripted_consumer import (
+    DAMAGED,
+    DENIED,
+    NO_OFFSET,
+    UNKNOWN_FORMAT,
+    Bench,
+    Listener,
+    Message,
+)
 
 
 @pytest.fixture
@@ -175,10 +46,9 @@ def test_a_missing_offset_of_a_partition_that_went_is_left_to_its_next_owner(
 ) -> None:
     asked: list[int] = []
 
-    def target(_: object, topic: str, partition: int, error: object) -> TopicPartition:
-        del error
+    def target(_: object, partition: int) -> TopicPartition:
         asked.append(partition)
-        return TopicPartition(topic, partition, 40)
+        return TopicPartition("in", partition, 40)
 
     monkeypatch.setattr(StartPolicy, "target", target)
     missing = Message(0, error=NO_OFFSET)
@@ -186,6 +56,8 @@ def test_a_missing_offset_of_a_partition_that_went_is_left_to_its_next_owner(
     assert asked == []
     again = bench.rebalancing(then=[Message(1, error=NO_OFFSET)])
     assert bench.fetch(lambda: [Message(1, 3)], again) == [(1, 3)]
+    assert asked == []
+    assert bench.fetch() == []
     assert asked == [1]
     assert bench.consumer.sought == [(1, 40)]
 
@@ -200,12 +72,15 @@ def test_a_partition_that_went_while_paused_is_fetched_when_it_comes_back(bench:
     assert bench.consumer.paused == set()
 
 
-def test_a_damaged_batch_ends_the_worker_instead_of_being_passed_over(bench: Bench) -> None:
+@pytest.mark.parametrize("error", [DAMAGED, UNKNOWN_FORMAT])
+def test_a_damaged_batch_ends_the_worker_instead_of_being_passed_over(
+    bench: Bench, error: KafkaError
+) -> None:
     # The client goes on behind it, and the next commit would cover what nobody scored.
     def damaged(partition: int) -> list[Message]:
-        return [Message(partition, 7, error=DAMAGED), Message(partition, 20)]
+        return [Message(partition, 7, error=error), Message(partition, 20)]
 
-    with pytest.raises(FatalError, match=r"in\[1\] offset 7 are damaged.*failed CRC32C"):
+    with pytest.raises(FatalError, match=r"in\[1\] offset 7 are damaged.*(CRC32C|MagicByte)"):
         bench.fetch(lambda: [Message(0, 1)], lambda: damaged(1))
 
 
@@ -243,3 +118,68 @@ def test_a_start_that_is_refused_at_once_is_not_asked_for_in_a_tight_loop(
     with pytest.raises(RetriableError):
         bench.source.open(Listener())
     assert sum(slept) >= 0.1
+
+
+def choosing(
+    monkeypatch: pytest.MonkeyPatch, bench: Bench, answers: Sequence[int | None]
+) -> list[str]:
+    """A start policy with these answers; returns what happened, in order."""
+    happened: list[str] = []
+    left = list(answers)
+
+    def target(_: object, partition: int) -> TopicPartition | None:
+        happened.append("chosen")
+        offset = left.pop(0)
+        return None if offset is None else TopicPartition("in", partition, offset)
+
+    monkeypatch.setattr(StartPolicy, "target", target)
+    bench.listener.told = happened.append
+    return happened
+
+
+def test_a_place_is_chosen_only_after_what_was_fetched_before_is_committed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The records before the gap come with the error; a choice now would be followed by their
+    # commit, which is of an older offset.
+    happened = choosing(monkeypatch, bench, [40])
+    gap = [Message(0, 8), Message(0, -1001, error=NO_OFFSET), Message(1, 3)]
+    assert bench.fetch(lambda: [Message(0, 7)], lambda: gap) == [(0, 7), (0, 8), (1, 3)]
+    assert happened == []
+    bench.fetch()
+    assert happened == ["revoked", "chosen", "assigned"]
+    assert bench.listener.events == [("revoked", [0]), ("assigned", [0])]
+    assert bench.consumer.sought == [(0, 40)]
+    assert bench.source.assignment() == {0, 1}
+
+
+def test_a_partition_without_a_place_is_not_ours_until_there_is_one(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened = choosing(monkeypatch, bench, [None, 40])
+    bench.fetch(lambda: [Message(0, error=NO_OFFSET)])
+    bench.fetch()
+    bench.fetch()
+    assert happened == ["revoked", "chosen"], "asked again, but not at once"
+    assert bench.source.assignment() == {1}
+    bench.source.seek({0: 3})
+    bench.source.rewind({0: 3})
+    assert bench.consumer.sought == []
+    bench.clock.time_s += 1
+    bench.fetch()
+    assert happened == ["revoked", "chosen", "chosen", "assigned"]
+    assert bench.consumer.sought == [(0, 40)]
+
+
+@pytest.mark.parametrize("event", ["revoke", "lost"])
+def test_a_partition_that_goes_without_a_place_is_placed_by_its_next_owner(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, event: str
+) -> None:
+    happened = choosing(monkeypatch, bench, [None])
+    bench.fetch(lambda: [Message(0, error=NO_OFFSET)])
+    bench.fetch(bench.rebalancing((event, 0)))
+    bench.clock.time_s += 1
+    bench.fetch()
+    assert happened.count("chosen") == 1
+    assert bench.consumer.assigned == {1}
+    assert [number for _, numbers in bench.listener.events for number in numbers] == [0]

@@ -257,9 +257,28 @@ def test_a_consumer_that_cannot_be_made_anew_is_tried_again() -> None:
     assert case.source.renewals == 4
 
 
+@pytest.mark.parametrize("failures", [0, 3])
+def test_a_client_that_is_over_is_made_anew_and_its_unit_is_undone(failures: int) -> None:
+    case = bench([Step("assign", ALL), None, Step("over", others=5)])
+    case.source.renewal_failures = failures
+    case.run()
+    assert case.cluster.repeated_or_lost() == []
+    assert case.sink.aborted >= 1
+    assert (case.sink.renewals, case.source.renewals) == (0, 1 + failures)
+
+
+def test_what_was_read_before_a_place_is_chosen_anew_is_committed_first() -> None:
+    case = bench([Step("assign", ALL), None, Step("unplaced", ALL)])
+    case.run()
+    assert case.cluster.repeated_or_lost() == []
+    assert case.sink.aborted == 0
+
+
 STEPS = st.builds(
     Step,
-    kind=st.sampled_from(["assign", "revoke", "lost", "zombie", "expelled", "replaced"]),
+    kind=st.sampled_from(
+        ["assign", "revoke", "lost", "zombie", "expelled", "replaced", "over", "unplaced"]
+    ),
     partitions=st.sets(st.sampled_from(ALL), min_size=1).map(lambda s: tuple(sorted(s))),
     others=st.integers(0, 12),
     mid_fetch=st.booleans(),

@@ -1,6 +1,7 @@
 """Laws of recovery: what is owed is paid once, in order, and only for partitions that are ours."""
 
 from stream_app.adapters.process.prometheus_telemetry import NullTelemetry
+from stream_app.errors import DeniedError
 from stream_app.health import WorkerHealth
 from stream_app.recovery import Recovery
 from tests.fakes import FakeClock, FakeCluster, FakeSink, FakeSource, Step
@@ -67,6 +68,40 @@ def test_each_trouble_in_a_row_waits_longer_up_to_a_bound() -> None:
     parts.clock.time_s += 0.2
     parts.recovery.settle(parts.clock.now_s())
     assert not parts.health.paused
+
+
+def test_a_unit_that_goes_through_says_nothing_about_what_the_input_misses() -> None:
+    parts = Parts()
+    parts.health.deny("input", "missing ACL: Read on Topic in")
+    parts.recovery.deny("missing ACL: Write on Topic out")
+    parts.recovery.succeeded()
+    assert "missing ACL: Read on Topic in" in parts.health.ready()[1]
+    assert "missing ACL: Write on Topic out" not in parts.health.ready()[1]
+    parts.recovery.release([0])
+    assert "missing ACL: Read on Topic in" in parts.health.ready()[1]
+
+
+def test_what_the_input_misses_no_more_says_nothing_about_the_units() -> None:
+    parts = Parts()
+    parts.recovery.deny("missing ACL: Write on Topic out")
+    parts.health.deny("input", "")
+    assert "missing ACL: Write on Topic out" in parts.health.ready()[1]
+
+
+def test_a_debt_that_is_paid_ends_what_hindered_it() -> None:
+    parts = Parts()
+    parts.sink.rebuild = denied  # type: ignore[method-assign]  # for a moment
+    parts.recovery.owe_rebuild()
+    parts.recovery.settle(parts.clock.now_s())
+    assert "missing ACL: Write on TransactionalId" in parts.health.ready()[1]
+    del parts.sink.rebuild
+    parts.clock.time_s += 10
+    parts.recovery.settle(parts.clock.now_s())
+    assert "missing ACL: Write on TransactionalId" not in parts.health.ready()[1]
+
+
+def denied() -> None:
+    raise DeniedError("missing ACL: Write on TransactionalId")
 
 
 class Listener:

@@ -10,6 +10,7 @@ from stream_app.adapters.kafka import clients as kafka_clients
 from stream_app.adapters.kafka.source import KafkaSource
 from stream_app.adapters.kafka.stalled_input import StalledInput
 from stream_app.adapters.process.prometheus_telemetry import NullTelemetry
+from stream_app.adapters.process.watchdog import NullWatchdog
 from stream_app.core.metrics import INPUT_STALLED_SECONDS
 from stream_app.ports import Telemetry
 from stream_app.settings import load_settings
@@ -172,7 +173,7 @@ def test_a_pause_of_our_own_is_no_stall_to_look_for(monkeypatch: pytest.MonkeyPa
     consumer, clock = Idle(), FakeClock()
     monkeypatch.setattr(kafka_clients, "Consumer", lambda _: consumer)
     told = {"kafka.bootstrap_servers": "127.0.0.1:9", "input.topic": "in"}
-    source = KafkaSource(load_settings(overrides=told), clock, NullTelemetry())
+    source = KafkaSource(load_settings(overrides=told), clock, NullTelemetry(), NullWatchdog())
     source.pause()
     clock.time_s += LOOK_S
     source.fetch(10, 0.0)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from stream_app.adapters.kafka.start_policy import StartPolicy
 from stream_app.adapters.kafka.topic_identity import TopicIdentity
@@ -21,6 +21,7 @@ class Consumer:
     def __init__(self) -> None:
         self.offsets = {0: 10, 1: 90}
         self.notes: dict[int, str] = {}
+        self.away = False
 
     def list_topics(self, topic: str, timeout: float) -> Any:
         del timeout
@@ -28,6 +29,8 @@ class Consumer:
 
     def committed(self, wanted: list[Any], timeout: float) -> list[Any]:
         del timeout
+        if self.away:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "no coordinator"))
         return [TopicPartition(tp.topic, tp.partition, self.offsets[tp.partition]) for tp in wanted]
 
     def get_watermark_offsets(self, tp: Any, timeout: float) -> tuple[int, int]:
@@ -67,43 +70,42 @@ class Made:
         self.identity = TopicIdentity(settings, FakeClock())
         self.policy = StartPolicy(settings, self.consumer, self.identity, self.telemetry)
 
-    def target(self, at: int | None) -> int:
-        found: int = self.policy.target("in", 0, at).offset
-        return found
+    def target(self) -> int | None:
+        found = self.policy.target(0)
+        return None if found is None else found.offset
 
     @property
     def lost(self) -> float:
         return self.telemetry.counts[(RECORDS_DELETED_UNREAD.name,)]
 
 
-@pytest.mark.parametrize("at", [10, None, -1001])
-def test_what_was_deleted_unread_is_counted_to_the_record(at: int | None) -> None:
+def test_what_was_deleted_unread_is_counted_to_the_record() -> None:
     made = Made("earliest")
-    assert made.target(at) == 40
+    assert made.target() == 40
     assert made.lost == 30
     assert made.consumer.offsets[0] == 40
 
 
-def test_what_was_fetched_before_the_gap_is_committed_first() -> None:
-    made = Made("earliest")
-    assert made.target(25) == 25
+def test_a_committed_offset_that_is_there_is_where_to_read() -> None:
+    made = Made("fail")
+    made.consumer.offsets[0] = 55
+    assert made.target() == 55
     assert made.lost == 0
-    made.consumer.offsets[0] = 25
-    assert made.target(25) == 40
-    assert made.lost == 15
 
 
-def test_offsets_before_the_gap_that_are_no_records_are_not_waited_for_for_ever() -> None:
+def test_while_the_offsets_cannot_be_read_nothing_is_chosen() -> None:
     made = Made("earliest")
-    answers = [made.target(25) for _ in range(60)]
-    assert 40 in answers
+    made.consumer.away = True
+    assert made.target() is None
+    made.consumer.away = False
+    assert made.target() == 40
     assert made.lost == 30
 
 
 def test_a_loss_that_stops_the_worker_is_counted_too() -> None:
     made = Made("fail")
     with pytest.raises(DataError, match="30 records were deleted unread"):
-        made.target(10)
+        made.target()
     assert made.lost == 30
     assert made.consumer.offsets[0] == 10
 
@@ -112,5 +114,5 @@ def test_a_start_is_committed_with_the_id_of_the_topic() -> None:
     made = Made("earliest")
     made.identity.topic_id = "one"
     made.identity.check_now = lambda: None  # type: ignore[method-assign]  # no cluster here
-    made.target(10)
+    made.target()
     assert PositionNote.of(made.consumer.notes[0]) == PositionNote("one")

@@ -16,8 +16,9 @@ DAMAGED = {
     KafkaError._BAD_MSG,
     KafkaError._BAD_COMPRESSION,
     KafkaError.INVALID_MSG,
+    KafkaError._NOT_IMPLEMENTED,
 }
-"""A checksum that does not fit, or a batch that cannot be taken apart."""
+"""A checksum that does not fit, or a batch that cannot be taken apart, or of a format unknown."""
 
 
 def damaged(message: Any, error: Any) -> FatalError:

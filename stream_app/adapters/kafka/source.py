@@ -1,8 +1,8 @@
 """The input topic, read by a member of a consumer group: confluent-kafka's Consumer as a Source.
 
 Decides which fetched rows still count after a rebalance, and that where to read without a valid
-offset is chosen with nothing open. Refuses to commit: that is the sink's, or :meth:`KafkaSource.commit`, which the
-at-least-once sink calls.
+offset is chosen with nothing open. Refuses to commit: that is the sink's, or
+:meth:`KafkaSource.commit`, which the at-least-once sink calls.
 """
 
 import time
@@ -20,11 +20,10 @@ from stream_app.adapters.kafka.config import consumer_properties
 from stream_app.adapters.kafka.damage import DAMAGED, damaged
 from stream_app.adapters.kafka.denial import Denial
 from stream_app.adapters.kafka.error_log import ErrorLog
-from stream_app.adapters.kafka.errors import explain
 from stream_app.adapters.kafka.group_offsets import commit_offsets, committed_offsets
 from stream_app.adapters.kafka.lag import Lag
 from stream_app.adapters.kafka.membership import membership_of
-from stream_app.adapters.kafka.place import assign_at, move
+from stream_app.adapters.kafka.place import Unplaced, move
 from stream_app.adapters.kafka.stalled_input import StalledInput
 from stream_app.adapters.kafka.start_policy import StartPolicy
 from stream_app.adapters.kafka.topic_identity import TopicIdentity
@@ -62,9 +61,8 @@ class KafkaSource:
         self._watchdog = watchdog
         self._errors = ErrorLog("consumer", telemetry)
         self._identity = TopicIdentity(settings, clock)
-        self._take(self._new_client())
         self._assignment = Assignment(self._forget)
-        self._unplaced: dict[int, float] = {}
+        self._take(self._new_client())
         self._paused = False
         self._closed = False
 
@@ -86,10 +84,10 @@ class KafkaSource:
         self._identity.check()
         if not self._paused:
             self._stalled.look(self._assignment.ours)
-        if self._denial.client_is_over:
+        if self._denial.client_is_over():
             self._denial.sit_out(wait_s)
             return to_columns(self._topic, [])
-        self._place()
+        self._unplaced.place(paused=self._paused)
         # One is waited for, the rest is what is there: all at once would wait the whole time.
         held = self._consume(1, wait_s)
         if held:
@@ -102,10 +100,11 @@ class KafkaSource:
         # nobody else would notice.
         rows = self._rows(held, self._assignment.unchanged)
         rows += self._rows(rest, self._assignment.ours)
-        if self._denial.client_is_over:
+        if self._denial.client_is_over():
             # It gives its partitions up without a word, and will take no offset or commit.
             rows = []
             self._assignment.lose_all()
+            self._assignment.raise_stored()
         if rows:
             self._denial.records()
         self._denial.end_if_too_long()
@@ -179,10 +178,11 @@ class KafkaSource:
             raise RetriableError(str(exc)) from exc
         with self._watchdog.limit("leaving the group", self._settings.worker.call_limit_s):
             self._consumer.close()
+        self._assignment.lose_all()
         self._denial.client_is_new()
         self._take(fresh)
         self._subscribe()
-        self._assignment.lose_all()
+        self._assignment.raise_stored()
 
     def close(self) -> None:
         """See the port."""
@@ -204,6 +204,7 @@ class KafkaSource:
     def _take(self, consumer: Any) -> None:
         self._consumer = consumer
         self._start = StartPolicy(self._settings, consumer, self._identity, self._telemetry)
+        self._unplaced = Unplaced(consumer, self._start, self._assignment, self._clock)
         self._lag = Lag(consumer, self._topic)
         after_s = self._settings.input.stalled_after_s
         self._stalled = StalledInput(consumer, self._topic, after_s, self._clock, self._telemetry)
@@ -244,7 +245,7 @@ class KafkaSource:
         elif code == KafkaError._AUTO_OFFSET_RESET:
             # Of a partition that has gone meanwhile, it is its next owner's to answer.
             if message.partition() in ours:
-                self._unplaced[message.partition()] = 0.0
+                self._unplaced.add(message.partition())
         elif code in DAMAGED and message.partition() in ours:
             raise damaged(message, error)
         elif self._denial.is_of(error):
@@ -254,28 +255,6 @@ class KafkaSource:
                 self._identity.suspect()
             log.warning("consumer_error", code=error.name(), reason=error.str())
         return False
-
-    def _place(self) -> None:
-        """Choose where to read partitions whose offset is missing; meanwhile they are not ours.
-
-        What was fetched of them before is committed first, or undone, so that the choice is made
-        from an offset behind which nothing is open. The error says too little for that: it may be
-        older than a rewind, and of a log that was cut off it names no offset.
-        """
-        if given_up := sorted(self._unplaced.keys() & self._assignment.ours):
-            asked_s = {number: self._unplaced[number] for number in given_up}
-            self._assignment.go("revoked", given_up)
-            self._unplaced.update(asked_s)
-            self._assignment.raise_stored()
-        now_s = self._clock.now_s()
-        for partition in [p for p, ask_at_s in self._unplaced.items() if ask_at_s <= now_s]:
-            target = self._start.target(partition)
-            if target is None:
-                self._unplaced[partition] = self._clock.now_s() + _ASK_AGAIN_S
-                continue
-            assign_at(self._consumer, target, paused=self._paused)
-            del self._unplaced[partition]
-            self._assignment.came([partition])
 
     def _partitions(self, numbers: Iterable[int]) -> list[Any]:
         return [TopicPartition(self._topic, number) for number in sorted(numbers)]
@@ -293,15 +272,17 @@ class KafkaSource:
         self._assignment.came(numbers)
 
     def _on_revoke(self, consumer: Any, partitions: list[Any]) -> None:
-        self._assignment.go("revoked", [tp.partition for tp in partitions])
-        consumer.incremental_unassign(partitions)
+        self._release("revoked", consumer, partitions)
 
     def _on_lost(self, consumer: Any, partitions: list[Any]) -> None:
-        self._assignment.go("lost", [tp.partition for tp in partitions])
+        self._release("lost", consumer, partitions)
+
+    def _release(self, event: str, consumer: Any, partitions: list[Any]) -> None:
+        numbers = [tp.partition for tp in partitions]
+        self._assignment.go(event, numbers)
+        self._unplaced.forget(numbers)
         consumer.incremental_unassign(partitions)
 
     def _forget(self, numbers: Collection[int]) -> None:
         self._lag.forget(numbers)
         self._stalled.forget(numbers)
-        for number in numbers:
-            self._unplaced.pop(number, None)

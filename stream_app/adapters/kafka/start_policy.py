@@ -5,7 +5,6 @@ group's start is written down as committed offsets before anybody joins: afterwa
 without an offset can only be a new one, however many workers start at once.
 """
 
-from collections import Counter
 from typing import Any
 
 import structlog
@@ -27,8 +26,6 @@ _GROUP_IS_ACTIVE = {
     KafkaError.REBALANCE_IN_PROGRESS,
     KafkaError.STALE_MEMBER_EPOCH,
 }
-_PATIENT_LOOKS = 50
-"""Each costs a fetch that fails: about 0.1 s."""
 
 
 class StartPolicy:
@@ -39,19 +36,16 @@ class StartPolicy:
     ) -> None:
         self._identity = identity
         self._telemetry = telemetry
-        self._waited: Counter[int] = Counter()
         self._settings = settings
         self._topic = settings.input.topic
         self._timeout_s = settings.kafka.request_timeout_s
         self._consumer = consumer
 
-    def target(self, topic: str, partition: int, at: int | None) -> Any:
-        """Where to read a partition whose offset is missing or out of range.
+    def target(self, partition: int) -> Any | None:
+        """Where to read a partition whose offset is missing or out of range; none: ask again later.
 
-        Args:
-            topic: The topic.
-            partition: Of the topic.
-            at: The offset that is out of range; not positive where none was known.
+        Call with nothing open that was fetched of it: a unit committed after the choice would put
+        an older offset in its place, and what is missing would be counted twice.
 
         Raises:
             DataError: the setting of this case says ``fail``, or the topic is another one.
@@ -62,16 +56,13 @@ class StartPolicy:
             low, high = self._range(partition)
         except RetriableError as exc:
             log.warning("start_policy_waits", reason=str(exc))
-            return TopicPartition(topic, partition)
+            return None
         except KafkaException as exc:
             log.warning("start_policy_waits", reason=explain("reading offsets", exc.args[0]))
-            return TopicPartition(topic, partition)
+            return None
         own = offsets.get(partition)
-        if own is not None and at is not None and self._must_commit_first(partition, own, at):
-            return TopicPartition(topic, partition, at)
-        self._waited.pop(partition, None)
         if own is not None and low <= own <= high:
-            return TopicPartition(topic, partition, own)
+            return TopicPartition(self._topic, partition, own)
         missing = 0 if own is None else max(0, low - own)
         choice, name, case = self._case(partition, offsets, low, high)
         if choice is StartAt.FAIL:
@@ -83,13 +74,13 @@ class StartPolicy:
             raise DataError(message)
         target = low if choice is StartAt.EARLIEST else high
         log.warning("start_policy", case=case, setting=name, choice=choice.value, offset=target)
-        start = TopicPartition(topic, partition, target, metadata=self._note())
+        start = TopicPartition(self._topic, partition, target, metadata=self._note())
         try:
             # Written down: the next owner must not choose another end, and skip what came between.
             self._consumer.commit(offsets=[start], asynchronous=False)
         except KafkaException as exc:
             log.warning("start_policy_waits", reason=explain("committing a start", exc.args[0]))
-            return TopicPartition(topic, partition)
+            return None
         self._count_missing(partition, missing)
         return start
 
@@ -109,15 +100,6 @@ class StartPolicy:
             return start.new_partition, "start.new_partition", f"{place} is new to the group"
         case = f"group {self._settings.kafka.group} has lost all its offsets"
         return start.new_group, "start.new_group", case
-
-    def _must_commit_first(self, partition: int, own: int, at: int) -> bool:
-        """Whether what was fetched before the gap is still to be committed: its unit is open.
-
-        A start committed now would be followed by that unit's older offset, and the loss counted
-        twice. It ends by itself soon; but offsets before the gap may also be no records at all.
-        """
-        self._waited[partition] += 1
-        return own < at and self._waited[partition] <= _PATIENT_LOOKS
 
     def _count_missing(self, partition: int, missing: int) -> None:
         if missing:
