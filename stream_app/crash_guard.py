@@ -74,6 +74,7 @@ class CrashGuard:
         self._watched: frozenset[int] = frozenset()
         self._new: set[int] = set()
         self._buried: set[Row] = set()
+        self._others_went = False
 
     def choose(self, records: RecordBatch) -> npt.NDArray[np.intp] | None:
         """See the port: what is under suspicion comes alone, and what lies before it first."""
@@ -83,7 +84,17 @@ class CrashGuard:
             return None
         self._forget_passed(records)
         alone = self._suspicion.alone
-        return _part(records, alone) if alone else None
+        if not alone:
+            return None
+        before, due = _parts(records, alone)
+        if due is not None and (self._others_went or not before):
+            self._others_went = False
+            rows = [due]
+        else:
+            # In turns: under load each fetch brings others, whom nobody suspects.
+            self._others_went = due is not None
+            rows = before
+        return None if len(rows) == len(records) else np.array(rows, dtype=np.intp)
 
     def _forget_passed(self, records: RecordBatch) -> None:
         """What another member has done meanwhile: a partition that is new to us begins behind it.
@@ -190,17 +201,21 @@ def _rows(records: RecordBatch) -> Rows:
     return frozenset(zip(records.partition.tolist(), records.offset.tolist(), strict=True))
 
 
-def _part(records: RecordBatch, alone: Rows) -> npt.NDArray[np.intp] | None:
-    """Of each partition what comes before the first of ``alone``; if there is none, that one."""
+def _parts(records: RecordBatch, alone: Rows) -> tuple[list[int], int | None]:
+    """Rows before the first of ``alone`` in their partition; and one of ``alone`` with none."""
+    seen: set[int] = set()
     stopped: set[int] = set()
-    kept: list[int] = []
+    before: list[int] = []
+    due: int | None = None
     for row, position in enumerate(
         zip(records.partition.tolist(), records.offset.tolist(), strict=True)
     ):
+        partition = position[0]
         if position in alone:
-            stopped.add(position[0])
-        elif position[0] not in stopped:
-            kept.append(row)
-    if len(kept) == len(records):
-        return None
-    return np.array(kept or [0], dtype=np.intp)
+            if due is None and partition not in seen:
+                due = row
+            stopped.add(partition)
+        elif partition not in stopped:
+            before.append(row)
+        seen.add(partition)
+    return before, due

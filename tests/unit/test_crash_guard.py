@@ -24,7 +24,16 @@ from stream_app.credentials import Credentials
 from stream_app.errors import DataError
 from stream_app.health import WorkerHealth
 from stream_app.loop import Loop, LoopConfig
-from tests.fakes import Echo, FakeClock, FakeCluster, FakeFiles, FakeSink, FakeSource, Step
+from tests.fakes import (
+    Echo,
+    FakeClock,
+    FakeCluster,
+    FakeFiles,
+    FakeSink,
+    FakeSource,
+    Step,
+    records,
+)
 
 ALL = (0, 1, 2)
 EACH = 25
@@ -213,6 +222,31 @@ def test_an_innocent_at_which_operators_killed_is_acquitted_when_it_survives() -
     world = World(frozenset(), kills=frozenset({2, 3, 4, 5, 7, 8, 9, 10}), batch=1)
     world.run(most_deaths=8)
     assert world.buried == []
+
+
+def test_a_suspect_gets_its_turn_though_each_fetch_brings_others_too() -> None:
+    memory = Memory()
+    memory.suspicion = Suspicion({(0, 5): DEATHS_TOGETHER})
+    guard = CrashGuard(Echo(iter(())), memory, LIMIT, lambda: "topic id")
+    turns: list[list[Row]] = []
+    for turn in range(4):
+        batch = records([(1, 2 * turn), (0, 5), (1, 2 * turn + 1), (0, 6)])
+        rows = guard.choose(batch)
+        assert rows is not None
+        chosen = batch.take(rows)
+        turns.append(list(zip(chosen.partition.tolist(), chosen.offset.tolist(), strict=True)))
+    assert turns == [[(1, 0), (1, 1)], [(0, 5)], [(1, 4), (1, 5)], [(0, 5)]]
+
+
+def test_what_lies_before_a_suspect_is_processed_before_it() -> None:
+    memory = Memory()
+    memory.suspicion = Suspicion({(0, 5): DEATHS_TOGETHER})
+    guard = CrashGuard(Echo(iter(())), memory, LIMIT, lambda: "topic id")
+    batch = records([(0, 4), (0, 5), (1, 0), (0, 6)])
+    for _ in range(3):
+        rows = guard.choose(batch)
+        assert rows is not None
+        assert rows.tolist() == [0, 2]
 
 
 def test_positions_of_another_topic_accuse_nobody() -> None:
