@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import pytest
 
@@ -12,7 +13,10 @@ from tests.kafka_fixtures import RealKafka
 from tests.worker import START_S, group_members, open_transactions, until
 
 GRACE_S = 8
-"""From SIGTERM to the end, where a test lets it run out."""
+"""From SIGTERM to the end, where a test lets it run out; a third of the default."""
+
+LATE_S = 4
+"""For the watchdog to look, to say why and to end, on a machine that does much else."""
 
 
 @pytest.mark.fault("F3", quick=True, protocols="each")
@@ -62,11 +66,15 @@ def test_a_worker_told_to_stop_while_brokers_are_frozen_ends_within_its_grace_pe
             with run.fault("SIGTERM while the broker is frozen"):
                 broker.pause()
                 os.kill(worker.pid, signal.SIGTERM)
-            assert worker.wait_exit(within_s=GRACE_S + 30) == ExitStatus.TRY_AGAIN
+                told_s = time.monotonic()
+            status = worker.wait_exit(within_s=GRACE_S + 30)
+            took_s = time.monotonic() - told_s
         finally:
             broker.resume()
+        assert status == ExitStatus.TRY_AGAIN
+        assert took_s <= GRACE_S + LATE_S
         (ends,) = worker.events("watchdog_ends_process")
-        assert "took longer than" in ends["reason"] or "grace period" in ends["reason"]
+        assert ends["reason"] == "the grace period after SIGTERM is over"
         run.start()
         run.recovered()
 
@@ -92,7 +100,7 @@ def test_inference_slower_than_the_poll_interval_costs_the_partitions_and_no_rec
         until("it is back", lambda: len(victim.events("failpoint_fires")) >= 2, START_S)
         (lost,) = [e for e in victim.events("rebalance") if e["event_kind"] == "lost"]
         assert lost["partitions"]
-        assert victim.events("transaction_aborted") + victim.events("producer_fenced")
+        assert victim.has_undone
         assert victim.counts("stream_app_rebalances_total", "event")["lost"] == 1
         assert victim.counts("stream_app_client_errors_total", "code")["_MAX_POLL_EXCEEDED"] >= 1
         bound = "stream_app_batch_bound_records"
