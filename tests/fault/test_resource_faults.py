@@ -25,11 +25,14 @@ ONE_ARENA = {"MALLOC_ARENA_MAX": "1"}
 """The C library keeps no reserves: with them a worker was seen to go on for minutes."""
 
 SAID = re.compile(
-    r"^stream-app: .*(out of memory|no memory)|watchdog_ends_process"
-    r"|Fatal Python error|ABORT$|Assertion|bad_alloc",
+    r"^stream-app: .*(out of memory|no memory)"
+    r'|"reason": "out of memory"'
+    r"|^MemoryError|bad_alloc|\brd_\w+: Assertion",
     re.MULTILINE,
 )
-"""What a process without memory may say: we, the watchdog, Python, or a library in C."""
+"""What a process without memory may say: we, the watchdog, Python, or a library in C that cannot
+allocate. Neither a segmentation fault nor a call that hung until the watchdog came is among them.
+"""
 
 BACK_S = 180.0
 
