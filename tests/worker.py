@@ -61,6 +61,8 @@ class Worker:
 
     def __init__(self, process: ServerProcess) -> None:
         self._process = process
+        self.end_seen = False
+        """Whether the test killed it or waited for its end; any other end is a surprise."""
 
     @property
     def pid(self) -> int:
@@ -118,6 +120,7 @@ class Worker:
     def wait_exit(self, within_s: float) -> int:
         """Its exit status, when it has ended by itself."""
         self._ended_in(within_s)
+        self.end_seen = True
         status = self._process.wait(0)
         if status not in {0, -signal.SIGKILL}:
             print(self._tail())  # noqa: T201 - shown by pytest if the test fails
@@ -169,6 +172,7 @@ class Worker:
 
     def kill(self) -> None:
         """SIGKILL."""
+        self.end_seen = True
         self._process.kill()
 
     def stop(self, within_s: float = 30.0) -> int:

@@ -16,13 +16,19 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from stream_app.adapters.verifier.kafka import VerifyKafka
 from stream_app.adapters.verifier.reader import verify
 from stream_app.verify import Report
 from tests.car_loan import Feed
+from tests.fault.judging import (
+    aborted_outcomes,
+    judge_findings,
+    judge_record,
+    judge_workers,
+    last_before,
+)
 from tests.fault.live_reader import LiveReader
 from tests.fault.progress import Progress, Reached
-from tests.fault.record import Fired, RunRecord
+from tests.fault.record import Fired, RunRecord, Variant
 from tests.kafka_fixtures import KafkaForTests
 from tests.security.plain_door import at_plain_door
 from tests.worker import Job, Worker, Workers, car_loan_job, until
@@ -32,22 +38,6 @@ CAUGHT_UP_S = 120.0
 
 _SCRAPE_EVERY_S = 0.5
 _WITHOUT_END = 10**9
-
-
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """What a fault is run with; more of it as there is more to vary.
-
-    Attributes:
-        seed: Of every choice.
-        protocol: Group protocol, ``classic`` or ``consumer``.
-    """
-
-    seed: int
-    protocol: str
-
-    def __str__(self) -> str:
-        return f"{self.protocol}-seed{self.seed}"
 
 
 @dataclass
@@ -144,8 +134,9 @@ class Run:
         self.feed = feed(self.plain)
         self.workers = Workers(self.job)
         self.progress = Progress(plain, job.overrides["kafka.group"], job.overrides["input.topic"])
-        self.allowed_exits = {0, -signal.SIGKILL}
-        """Exit statuses that are no surprise; a test of an ending adds its own."""
+        self.allowed_exits: set[int] = set()
+        """Exit statuses that are no surprise besides those of workers that the test killed, or
+        whose end it waited for (0 and SIGKILL); a test of another ending adds its own."""
         self.expects: Callable[[Report, list[str]], None] = self.exactly_once
         """Judges the verdict and the live reader's findings; a test whose fault takes records
         away, or has them answered twice, sets its own."""
@@ -177,17 +168,18 @@ class Run:
 
     @contextmanager
     def fault(self, what: str) -> Iterator[None]:
-        """Do the fault inside the block, which begins when records wait."""
+        """Do the fault inside the block, which begins when records wait, or fails."""
         fired = Fired(what, self.waiting_records())
         yield
         self._note(fired)
 
     def died(self, worker: Worker, what: str, within_s: float = 60.0) -> None:
-        """A failpoint killed it: that is the fault, noted with what waits then."""
+        """A failpoint kills it: that is the fault, noted with what was last seen to wait before."""
+        lag = last_before(lambda: worker.exit_status is not None, self.progress.now, within_s)
         status = worker.wait_exit(within_s)
         assert status == -signal.SIGKILL, f"{what}: ended with {status} instead"
         assert worker.events("failpoint_fires"), f"{what}: no failpoint fired"
-        self._note(Fired(what, self.waiting_records()))
+        self._note(Fired(what, lag))
 
     def waiting_records(self, within_s: float = 60.0) -> int:
         """The consumer lag, as soon as it is above zero."""
@@ -199,7 +191,10 @@ class Run:
         return until("records wait, so that the fault matters", lag, within_s)
 
     def recovered(self, within_s: float = 90.0) -> float:
-        """Wait until all that was in the input at the last fault is committed; seconds since."""
+        """Wait until all that was in the input at the last fault is committed; seconds since.
+
+        Since the end of the fault's block; see :class:`tests.fault.record.Fired`.
+        """
         reached = self.progress.wait_past(self._goals, within_s)
         took_s = reached.at_s - self._fired_s
         self.record.fired[-1].recovery_s = took_s
@@ -284,11 +279,13 @@ class Run:
         self.record.report = report.to_json()
         self._scrape()
         self.record.live = live.check(within_s=30)
-        self.record.aborted_outcomes = self._aborted_outcomes()
-        self._judge()
+        self.record.aborted_outcomes = aborted_outcomes(self.plain.settings)
+        judge_workers(self.workers.started, self.allowed_exits)
+        judge_record(self.record)
         if self.record.control:
             return  # what was found is for the control to say
         self.expects(report, self.record.live)
+        judge_findings(report, self.record)
 
     def exactly_once(self, report: Report, live: list[str]) -> None:
         """The whole promise."""
@@ -297,33 +294,3 @@ class Run:
         assert report.events == self.feed.sent
         assert report.dead_letters == dict(self.feed.codes)
         assert live == []
-
-    def _judge(self) -> None:
-        for worker in self.workers.started:
-            status = worker.exit_status
-            assert status is None or status in self.allowed_exits, (
-                f"a worker ended with {status}:\n{worker.log()[-4000:]}"
-            )
-            assert "Traceback" not in worker.log(), worker.log()[-4000:]
-        for fired in self.record.fired:
-            assert fired.lag > 0, f"{fired.what}: nothing waited when it fired"
-
-    def _aborted_outcomes(self) -> int:
-        """Outcomes that lie in the log and that no reader of committed records sees."""
-        settings = self.plain.settings
-        counts = []
-        for read_committed in (False, True):
-            kafka, seen = VerifyKafka(settings.kafka, read_committed=read_committed), [0]
-
-            def count(_: object, seen: list[int] = seen) -> None:
-                seen[0] += 1
-
-            try:
-                for topic in (settings.predictions_topic, settings.dlq_topic):
-                    ends = kafka.ends(topic, kafka.partitions(topic))
-                    ranges = {p: (e.begin, kafka.readable_end(e)) for p, e in ends.items()}
-                    kafka.read(topic, ranges, count, lambda done, total: None)
-            finally:
-                kafka.close()
-            counts.append(seen[0])
-        return counts[0] - counts[1]

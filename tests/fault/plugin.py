@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.fault.bench import Bench, Variant
+from tests.fault.bench import Bench
 from tests.fault.circumstances import circumstances
 from tests.fault.gate import PROTOCOLS, SEEDS, Whole, missing
-from tests.fault.record import Asked
+from tests.fault.record import Asked, Variant
 from tests.fault.summary import Summary, write_table
 
 _RUN, _ASKED = "fault_run", "fault_asked"

@@ -1,10 +1,26 @@
-"""What tests and runs under faults left behind: the lines of the report that they become.
+"""What tests and runs under faults were, and left behind: the lines of the report.
 
 Decides what is kept of them. Refuses to run anything.
 """
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What a fault is run with; more of it as there is more to vary.
+
+    Attributes:
+        seed: Of every choice.
+        protocol: Group protocol, ``classic`` or ``consumer``.
+    """
+
+    seed: int
+    protocol: str
+
+    def __str__(self) -> str:
+        return f"{self.protocol}-seed{self.seed}"
 
 
 @dataclass(slots=True)

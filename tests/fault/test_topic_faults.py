@@ -16,6 +16,12 @@ from tests.worker import Worker, open_transactions, until
 DATA, CONFIG = 65, 78
 LOST = "stream_app_records_deleted_unread_total"
 
+READ_AGAIN = dict.fromkeys(
+    ("duplicated", "reordered"),
+    "told to begin at the start again, a group answers again what it had answered",
+)
+"""Findings that the loss of offsets brings with it, and why."""
+
 
 def stopped(worker: Worker, status: int, *words: str) -> None:
     """It ended by itself, with this status and these words."""
@@ -224,6 +230,7 @@ def test_a_group_that_lost_its_offsets_begins_only_where_it_is_told(
     with bench.run(kafka) as run:
         run.allowed_exits.add(CONFIG)
         run.expects = twice
+        run.record.expected = READ_AGAIN
         worker = run.start()
         run.scoring()
         with run.fault("the group's offsets deleted"):

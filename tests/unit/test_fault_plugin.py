@@ -56,9 +56,9 @@ def run(
     (folder / "made_up" / "test_all.py").write_text(PREFACE + "\n".join(tests.values()), "utf-8")
     (folder / "pytest.ini").write_text("[pytest]\ntestpaths = made_up\n", "utf-8")
     report = folder / "report.json"
+    plugins = ["-p", "tests.fault.plugin", "-p", "no:cacheprovider"]
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "tests.fault.plugin"]
-        + ["-p", "no:cacheprovider", f"--fault-report={report}", *arguments],
+        [sys.executable, "-m", "pytest", "-q", *plugins, f"--fault-report={report}", *arguments],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": ""},
         capture_output=True,
