@@ -1,6 +1,7 @@
 """``stream-app check``: the preflight, for a person or a deploy script."""
 
 import typer
+from rich.markup import escape
 
 from stream_app.cli.options import ConfigOption, JsonOption, SetOption, read_tool_settings
 from stream_app.cli.output import console, print_json
@@ -45,6 +46,7 @@ def _show(preflight: Preflight) -> None:
     screen = console()
     for finding in preflight.findings:
         mark = "[green]ok   [/green]" if finding.ok else "[red]fault[/red]"
-        screen.print(mark, f"{finding.check}: {finding.text}", markup=True, soft_wrap=True)
+        # Square brackets in a message are no markup.
+        screen.print(mark, escape(f"{finding.check}: {finding.text}"), soft_wrap=True)
     count = len(preflight.faults)
     screen.print(f"{count} fault{'s' * (count != 1)}" if count else "all well")
