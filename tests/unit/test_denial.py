@@ -3,7 +3,7 @@
 import pytest
 from confluent_kafka import KafkaException
 
-from stream_app.errors import DeniedError
+from stream_app.errors import DeniedError, FatalError
 from tests.scripted_consumer import DENIED, GROUP_DENIED, Bench, Message
 
 
@@ -50,3 +50,14 @@ def test_an_answer_proves_what_its_question_needed_and_no_more(
     bench.source.rewind({0: 3})
     assert "Read on Group" not in bench.denied[-1]
     assert "Read on Topic" in bench.denied[-1]
+
+
+def test_a_right_that_is_missed_again_and_again_ends_the_worker_all_the_same(
+    bench: Bench,
+) -> None:
+    denied = Message(0, error=GROUP_DENIED)
+    for _ in range(30):
+        bench.fetch(lambda: [denied])
+        bench.clock.time_s += 2
+    with pytest.raises(FatalError, match="waited for worker.denied_patience_s"):
+        bench.fetch(lambda: [denied])
