@@ -126,7 +126,10 @@ class LiveReader:
             UnavailableError: the fresh reading itself is not possible.
         """
         if not self._thread.is_alive():
-            return ["live reader: it does not run; call check() inside its block"]
+            return [
+                *self._problems,
+                "live reader: it does not run; call check() inside its block",
+            ]
         before, deadline_s = self.count, time.monotonic() + within_s
         problems = []
         for place, (ends, fresh) in self._fresh(deadline_s).items():

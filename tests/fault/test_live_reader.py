@@ -12,7 +12,7 @@ from stream_app.settings import Settings
 from stream_app.verify import Isolation, Kind
 from tests.fault.live_reader import LiveReader
 from tests.fault.seen import Seen, differences
-from tests.kafka_fixtures import RealKafka, unique
+from tests.kafka_fixtures import MockKafka, RealKafka, unique
 from tests.worker import car_loan_job, until
 
 RECORDS = 6
@@ -134,6 +134,21 @@ def test_a_reader_that_saw_nothing_before_the_end_says_so(outputs: Outputs) -> N
         assert live.check(within_s=30) == [
             "live reader: it had seen nothing when the faults were over"
         ]
+
+
+class Broken(LiveReader):
+    """Ends with its first look."""
+
+    def _assign(self) -> None:
+        raise RuntimeError("no partitions for you")
+
+
+def test_a_reader_that_broke_says_why(mock_kafka: MockKafka, tmp_path: Path) -> None:
+    with Broken(car_loan_job(mock_kafka, tmp_path).settings) as live:
+        until("its thread ends", lambda: not live._thread.is_alive(), 30)
+        assert live.check(within_s=1)[0] == (
+            "live reader: ended by RuntimeError: no partitions for you"
+        )
 
 
 def test_a_reader_that_has_ended_says_so(outputs: Outputs) -> None:
