@@ -26,6 +26,10 @@ _LOGICAL = {
 }
 _MOST_DIGITS = 1_000
 _LEAST_BYTES = {"null": 0, "float": 4, "double": 8}
+_NO_SCHEMA = (
+    *(ArithmeticError, AttributeError, LookupError),  # a fixed may have infinite bytes
+    *(RecursionError, TypeError, ValueError),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +75,7 @@ def parse(documents: Sequence[object]) -> Type:
         parser = _Parser()
         found = [parser.type(document, "") for document in documents][-1]
         _measure(found, {})
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as exc:
+    except _NO_SCHEMA as exc:
         raise RefusedError("its schema is none that we read", certain=False) from exc
     return found
 

@@ -20,19 +20,11 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import structlog
 
-from tests.hostile.file_targets import (
-    ContractTarget,
-    GoldenTarget,
-    ManifestTarget,
-    OnnxTarget,
-)
-from tests.hostile.planted import DEFECTS, Planted
-from tests.hostile.record_targets import FramingTarget, SchemaTarget, ValueTarget
-from tests.hostile.settings_target import SettingsTarget
+from tests.hostile.targets import ALL, SHARES, TARGETS, Target
 
 MAX_CASE_S: Final = 2.0
 """Of processor time, for one case of a few kilobytes; the slowest honest one takes about 0.2 s."""
@@ -42,44 +34,6 @@ MORE_MEMORY_BYTES: Final = 2 << 30
 """Address space beyond what the process has when the first case begins."""
 _TOLD_EVERY_S = 10.0
 _FOUND, _FINE = 1, 0
-
-
-class Target(Protocol):
-    """Something that is given hostile cases."""
-
-    name: str
-    batch: int
-
-    def cases(self, chance: Random) -> Sequence[Any]:
-        """A batch of cases; the same for the same ``chance``."""
-
-    def run(self, cases: Sequence[Any]) -> Counter[str]:
-        """Run some of them and count what came of each; raises where a law is broken."""
-
-
-TARGETS: Final[dict[str, Callable[[], Target]]] = {
-    "values": ValueTarget,
-    "framing": FramingTarget,
-    "schemas": SchemaTarget,
-    "contracts": ContractTarget,
-    "manifests": ManifestTarget,
-    "golden": GoldenTarget,
-    "onnx": OnnxTarget,
-    "settings": SettingsTarget,
-}
-PLANTED: Final = {name: partial(Planted, name, defect) for name, defect in DEFECTS.items()}
-"""Only when asked for by name."""
-ALL: Final[dict[str, Callable[[], Target]]] = {**TARGETS, **PLANTED}
-SHARES: Final = {
-    "values": 0.56,
-    "framing": 0.28,
-    "schemas": 0.05,
-    "contracts": 0.03,
-    "manifests": 0.04,
-    "golden": 0.01,
-    "onnx": 0.025,
-    "settings": 0.005,
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,10 @@ from tests.avro_kit import MemoryStore, batch, confluent, contract_of, schemas_w
 from tests.decoders import Maker, each_decoder
 from tests.hostile import fuzz as fuzzer
 from tests.hostile import oracle
-from tests.hostile.fuzz import SHARES, TARGETS, Place, fuzz
+from tests.hostile.fuzz import Place, fuzz
 from tests.hostile.mutate import VARINTS, Spans, damaged
 from tests.hostile.planted import DEFECTS, Planted
+from tests.hostile.targets import SHARES, TARGETS
 from tests.hostile.the_path import ThePath
 
 ROOT = Path(__file__).parents[2]

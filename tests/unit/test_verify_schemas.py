@@ -10,6 +10,7 @@ import pytest
 from stream_app.adapters.verifier.schemas import UnreadableError, WriterSchemas
 from stream_app.errors import UnavailableError
 from stream_app.settings import Framing, Settings, load_settings
+from stream_app.verify.refused import RefusedError
 from stream_app.verify.schema import parse
 from tests.avro_kit import single_object
 from tests.fake_registry import fake_registry, found, refused, refused_port_url
@@ -80,6 +81,36 @@ def test_unknown_schemas_are_told_from_a_registry_that_does_not_answer() -> None
         WriterSchemas(load_settings()).of(b"\0\0\0\0\x01rest")
 
 
+def test_of_several_addresses_the_next_is_asked_where_one_does_not_answer() -> None:
+    with fake_registry() as registry:
+        registry.answers["GET /schemas/ids/9"] = found(TEXT)
+        for urls in (
+            f"{refused_port_url()},{registry.url}",
+            f"{registry.url}/,{refused_port_url()}",
+            f" {registry.url} , ",
+        ):
+            assert of_registry(urls).of(b"\0\0\0\0\x09rest").documents == [json.loads(TEXT)]
+    two = f"{refused_port_url()},{refused_port_url()}"
+    with pytest.raises(UnavailableError, match=r"check registry\.url"):
+        of_registry(two).of(b"\0\0\0\0\x09rest")
+
+
+@pytest.mark.parametrize("text", ["[" * 10_000, "no schema", '{"type":' * 5_000])
+def test_a_registrys_text_that_is_no_schema_condemns_its_records_alone(text: str) -> None:
+    with fake_registry() as registry:
+        registry.answers["GET /schemas/ids/9"] = found(text)
+        documents = of_registry(registry.url).of(b"\0\0\0\0\x09rest").documents
+    with pytest.raises(RefusedError) as caught:
+        parse(documents)
+    assert not caught.value.certain
+
+
+def test_an_empty_value_has_no_framing_whatever_its_headers_say() -> None:
+    with pytest.raises(UnreadableError, match="neither") as caught:
+        WriterSchemas(load_settings()).of(b"", [(HEADER, b"\0\0\0\0\x09")])
+    assert caught.value.certain
+
+
 def test_a_folders_schemas_are_found_by_fingerprint(tmp_path: Path) -> None:
     (tmp_path / "event.avsc").write_text(TEXT)
     (tmp_path / "broken.avsc").write_text("no schema")
@@ -110,3 +141,10 @@ def test_a_header_of_another_form_and_another_framing_are_refused(tmp_path: Path
     # Single-object encoding knows no such header.
     assert schemas.of(value, [(HEADER, b"\7")], only=Framing.SINGLE_OBJECT).start == 10
     assert fastavro.parse_schema(schemas.of(value).documents[0])
+
+
+@pytest.mark.parametrize("size", ["1e999", "-1e999", '"many"', "null", "[]"])
+def test_a_size_that_is_none_refuses_the_schema_and_nothing_more(size: str) -> None:
+    document = json.loads(f'{{"type": "fixed", "name": "F", "size": {size}}}')
+    with pytest.raises(RefusedError, match="none that we read"):
+        parse([document])
