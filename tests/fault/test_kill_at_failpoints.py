@@ -3,7 +3,7 @@
 import pytest
 
 from stream_app.failpoints import Place
-from tests.fault.bench import Bench
+from tests.fault.bench import Bench, Run
 from tests.kafka_fixtures import RealKafka
 
 PLACES = (
@@ -19,6 +19,15 @@ PLACES = (
 WRITTEN = {Place.AFTER_SEND_OFFSETS, Place.BEFORE_COMMIT}
 """Where outcomes must lie in the topics already, behind a transaction that is open."""
 
+MARGIN_S = 25.0
+"""For a worker to start, twice, and to catch up, on a machine that does much else."""
+
+
+def restart_s(run: Run) -> float:
+    """The longest that a kill may hold the group up: its session, then its transaction."""
+    kafka = run.job.settings.kafka
+    return kafka.session_timeout_s + kafka.transaction_timeout_s + MARGIN_S
+
 
 def killed_at(place: Place, hit: int) -> str:
     """The failpoint; where outcomes are to be written, a nap lets the broker have them."""
@@ -31,9 +40,9 @@ def test_one_worker_killed_at_every_failpoint(bench: Bench, kafka: RealKafka) ->
     with bench.run(kafka, batch__max_records="128", batch__transaction_records="1000") as run:
         for place in bench.chance.sample(PLACES, len(PLACES)):
             worker = run.start(failpoint=killed_at(place, bench.chance.randint(1, 8)))
-            run.died(worker, f"killed at {place}")
+            run.died(worker, f"killed at {place}", within_s=restart_s(run))
         run.start()
-        run.recovered()
+        run.recovered(within_s=restart_s(run))
     assert run.record.aborted_outcomes > 0, "no kill left outcomes in an open transaction"
 
 
@@ -46,4 +55,4 @@ def test_one_of_three_workers_killed_at_every_failpoint(bench: Bench, kafka: Rea
         for place in bench.chance.sample(PLACES, len(PLACES)):
             victim = run.start(failpoint=killed_at(place, bench.chance.randint(1, 8)))
             run.died(victim, f"one of three killed at {place}")
-            run.recovered()
+            run.recovered(within_s=restart_s(run))
