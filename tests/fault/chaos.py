@@ -28,6 +28,15 @@ class Blow(StrEnum):
     STOP = "SIGTERM"
 
 
+def end_in_order(worker: Worker) -> None:
+    """SIGTERM, after which it must end as it should."""
+    # One that has just been started has no handler yet, and nothing to finish.
+    begun = bool(worker.events("http"))
+    status = worker.stop(_ENDS_S)
+    in_order = status == 0 or (not begun and status == -signal.SIGTERM)
+    assert in_order, f"SIGTERM ended {worker.pid} with {status}:\n{worker.log()[-3000:]}"
+
+
 @dataclass(frozen=True, slots=True)
 class Strike:
     """One blow to one worker.
@@ -57,11 +66,7 @@ class Strike:
                 self.victim.kill()
                 assert self.victim.wait_exit(_ENDS_S) == -signal.SIGKILL
             case Blow.STOP:
-                # One that has just been started has no handler yet, and nothing to finish.
-                begun = bool(self.victim.events("http"))
-                status = self.victim.stop(_ENDS_S)
-                in_order = status == 0 or (not begun and status == -signal.SIGTERM)
-                assert in_order, f"SIGTERM ended it with {status}:\n{self.victim.log()[-3000:]}"
+                end_in_order(self.victim)
             case Blow.FREEZE:
                 self.victim.pause()
                 stop.wait(self.frozen_s)

@@ -9,7 +9,14 @@ from typing import Any
 
 from stream_app.adapters.local_kafka import LocalKafka
 from tests.fault.soak_rounds import Plan, Soak, say
+from tests.fault.soak_verdict import Status, status
 from tests.kafka_fixtures import RealKafka
+
+_TOLD = {
+    Status.RIGHT: "all is well",
+    Status.WRONG: "failed",
+    Status.UNDECIDED: "nothing is wrong, and what grows is not known",
+}
 
 
 def parsed(arguments: list[str] | None) -> tuple[Plan, Path | None]:
@@ -56,7 +63,7 @@ def tell_slopes(slopes: dict[str, dict[str, Any]]) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run; 0 when all is well, 1 when not."""
+    """Run; the status is 0 when all is well, 1 when not, 3 when too little can be said."""
     plan, path = parsed(arguments)
     with (
         tempfile.TemporaryDirectory(prefix="stream-app-soak-") as folder,
@@ -73,8 +80,11 @@ def main(arguments: list[str] | None = None) -> int:
     tell_slopes(report["slopes"])
     for fault in report["faults"]:
         say(f"FAULT: {fault}")
-    say("failed" if report["faults"] else "all is well")
-    return 1 if report["faults"] else 0
+    for unknown in report["undecided"]:
+        say(f"UNDECIDED: {unknown}; run longer")
+    ended = status(report)
+    say(_TOLD[ended])
+    return ended
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 Decides that a run is a row of rounds. Faults hit all workers but one, whose memory, descriptors
 and threads are sampled; at the end of a round the load pauses, everything must be committed, and
 the verdict is spoken over the round's records, which are then deleted: neither the disk nor this
-process grows with the hours. Ends with status 1 when anything was lost, duplicated or wrong, when
-a worker ended by itself, or when the spared worker surely grows faster than its limits.
+process grows with the hours. Whatever happens becomes a fault of the report, an exception of the
+soak itself too: hours of evidence must not be lost to it. ``soak_verdict.py`` judges the samples.
 """
 
 import json
@@ -13,7 +13,9 @@ import random
 import sys
 import threading
 import time
+import traceback
 from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
@@ -25,20 +27,13 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from stream_app.adapters.verifier.reader import verify
 from tests.car_loan import PARTITIONS, Feed
-from tests.fault.chaos import Chaos, Strike
+from tests.fault.chaos import Chaos, Strike, end_in_order
 from tests.fault.live_reader import LiveReader
-from tests.fault.slopes import Trend
+from tests.fault.soak_verdict import judged
 from tests.fault.usage import Samples
 from tests.kafka_fixtures import RealKafka
 from tests.worker import Job, Worker, Workers, car_loan_job
 
-LIMITS_PER_HOUR = {"rss_mib": 4.0, "descriptors": 0.5, "threads": 0.5}
-"""What the spared worker may grow by, in an hour."""
-
-JUDGED_HOURS = 0.5
-"""A shorter look at a process says nothing about hours: its slopes are told, not judged."""
-
-_CAUGHT_UP_S = 300.0
 _TOLD_EVERY_S = 30.0
 _WITHOUT_END = 10**12
 _TOPIC = {"segment_bytes": str(16 << 20)}
@@ -57,6 +52,8 @@ class Plan:
         round_s: From one verdict to the next.
         warm_up_s: Before samples count.
         protocol: Group protocol.
+        pauses_s: Between faults, at least and at most.
+        caught_up_s: For everything to be committed once the load pauses.
     """
 
     hours: float
@@ -66,6 +63,13 @@ class Plan:
     round_s: float
     warm_up_s: float
     protocol: str
+    pauses_s: tuple[float, float] = (5.0, 15.0)
+    caught_up_s: float = 300.0
+
+    @property
+    def judged_hours(self) -> float:
+        """How long the spared worker is looked at when it is warm."""
+        return self.hours - self.warm_up_s / 3_600
 
 
 class SoakFeed(Feed):
@@ -88,11 +92,15 @@ class Soak:
         plan: What.
         kafka: Where.
         folder: For logs and slots.
+        module: Of the workers; one that breaks something, then runs ours.
+        environment: Of the workers, besides.
     """
 
     plan: Plan
     kafka: RealKafka
     folder: Path
+    module: str = "stream_app"
+    environment: Mapping[str, str] = field(default_factory=dict)
     rounds: list[dict[str, Any]] = field(default_factory=list)
     strikes: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
@@ -100,11 +108,14 @@ class Soak:
     def __post_init__(self) -> None:
         self.job = self._job()
         self._feed = SoakFeed(self.job, seed=self.plan.seed)
-        self._chaos = Chaos(random.Random(self.plan.seed))
+        self._chaos = Chaos(random.Random(self.plan.seed), self.plan.pauses_s)
         self._workers = Workers(self.job)
         self._admin = AdminClient({"bootstrap.servers": self.kafka.bootstrap_servers})
         self._begun_s = time.monotonic()
         self._told_s = 0.0
+        self._samples: Samples | None = None
+        self._at_work: list[Worker] = []
+        """The spared worker first."""
 
     def _job(self) -> Job:
         topics = {}
@@ -119,25 +130,42 @@ class Soak:
         )
 
     def run(self) -> dict[str, Any]:
-        """Until the time is over or something is wrong; the report."""
+        """Until the time is over or something is wrong; the report, whatever happens."""
         with self._workers:
-            spared = self._workers.start()
-            victims = [self._workers.start() for _ in range(self.plan.workers - 1)]
-            with Samples(spared.pid).taken() as samples:
-                while not self.faults and self._left_s() > 0:
-                    victims = self._round(spared, victims)
-            for worker in [*victims, spared]:
-                worker.stop(120)
+            try:
+                self._rounds()
+                self._end()
+            except (Exception, KeyboardInterrupt):  # noqa: BLE001 - it is in the report
+                self.faults.append(f"the soak itself failed:\n{traceback.format_exc()}")
+                self._look()
+            for worker in self._at_work:
                 self._judge_log(worker)
-        return self._report(samples)
+        return self._report()
+
+    def _rounds(self) -> None:
+        self._at_work = [self._start() for _ in range(self.plan.workers)]
+        with Samples(self._at_work[0].pid).taken() as self._samples:
+            while not self.faults and self._left_s() > 0:
+                self._round()
+
+    def _end(self) -> None:
+        self._look()
+        for worker in reversed(self._at_work):
+            try:
+                end_in_order(worker)
+            except AssertionError as exc:
+                self.faults.append(f"at the end: {exc}")
+
+    def _start(self) -> Worker:
+        return self._workers.start(module=self.module, **self.environment)
 
     def _left_s(self) -> float:
         return self._begun_s + 3_600 * self.plan.hours - time.monotonic()
 
     # -- a round ------------------------------------------------------------------------------
 
-    def _round(self, spared: Worker, victims: list[Worker]) -> list[Worker]:
-        """Load and faults, then the verdict; the victims that live afterwards."""
+    def _round(self) -> None:
+        """Load and faults, then the verdict."""
         stop, round_s = threading.Event(), min(self.plan.round_s, max(60.0, self._left_s()))
         with ExitStack() as stack:
             pool = stack.enter_context(ThreadPoolExecutor(1))
@@ -148,30 +176,30 @@ class Soak:
             stack.callback(over.cancel)
             over.start()
             while not stop.wait(self._chaos.pause_s()) and not self.faults:
-                victims = self._strike(self._chaos.strike(victims), victims, stop)
-                self._look(spared, victims)
+                self._strike(self._chaos.strike(self._at_work[1:]), stop)
+                self._look()
                 self._tell()
             stop.set()
             load.result(120)
             self._judge(live)
-        return victims
 
-    def _strike(self, strike: Strike, victims: list[Worker], stop: threading.Event) -> list[Worker]:
+    def _strike(self, strike: Strike, stop: threading.Event) -> None:
         self.strikes[strike.blow.value] += 1
         try:
             if not strike.deal(stop):
-                return victims
+                return
         except AssertionError as exc:
             self.faults.append(f"{strike}: {exc}")
         self._judge_log(strike.victim)
-        return [w for w in victims if w is not strike.victim] + [self._workers.start()]
+        self._at_work.remove(strike.victim)
+        self._at_work.append(self._start())
 
-    def _look(self, spared: Worker, victims: list[Worker]) -> None:
+    def _look(self) -> None:
         """Nobody may end by itself."""
         self.faults += [
             f"worker {worker.pid} ended by itself with {worker.exit_status}:\n"
             f"{worker.log()[-3_000:]}"
-            for worker in (spared, *victims)
+            for worker in self._at_work
             if worker.exit_status is not None
         ]
 
@@ -180,7 +208,9 @@ class Soak:
             self.faults.append(f"worker {worker.pid} has a traceback:\n{worker.log()[-3_000:]}")
 
     def _judge(self, live: LiveReader) -> None:
-        report = verify(self.job.settings, wait_s=_CAUGHT_UP_S, expected=self._feed.expected)
+        report = verify(
+            self.job.settings, wait_s=self.plan.caught_up_s, expected=self._feed.expected
+        )
         differences = live.check(within_s=120)
         sent = self._feed.sent - self._feed.judged
         found = report.to_json() | {"sent": sent, "live": differences}
@@ -227,24 +257,10 @@ class Soak:
             f"{len(self.rounds)} rounds: {lost} lost, {twice} twice; {blows or 'no faults yet'}"
         )
 
-    def _report(self, samples: Samples) -> dict[str, Any]:
-        slopes: dict[str, Any] = {}
-        for quantity, found in samples.slopes(self.plan.warm_up_s).items():
-            limit = LIMITS_PER_HOUR[quantity]
-            if found is None:
-                slopes[quantity] = {"limit_per_hour": limit, "trend": "too few samples"}
-                continue
-            trend, judged = found.against(limit), found.hours >= JUDGED_HOURS
-            slopes[quantity] = asdict(found) | {
-                "limit_per_hour": limit,
-                "trend": trend.value,
-                "judged": judged,
-            }
-            if judged and trend is Trend.GROWING:
-                self.faults.append(
-                    f"{quantity} of the spared worker grows by {found.per_hour:.2f} "
-                    f"± {found.plus_minus:.2f} an hour; {limit:g} are allowed"
-                )
+    def _report(self) -> dict[str, Any]:
+        samples = self._samples or Samples(0)
+        found = judged(samples.slopes(self.plan.warm_up_s), self.plan.judged_hours)
+        self.faults += found.faults
         return {
             "plan": asdict(self.plan),
             "machine": {"system": platform.platform(), "python": platform.python_version()},
@@ -252,9 +268,10 @@ class Soak:
             "events": self._feed.sent,
             "strikes": dict(self.strikes),
             "workers": len(self._workers.started),
-            "slopes": slopes,
+            "slopes": found.slopes,
             "rounds": self.rounds,
             "samples": {"seconds": samples.seconds, **samples.values},
+            "undecided": found.undecided,
             "faults": self.faults,
         }
 

@@ -8,16 +8,20 @@ from pathlib import Path
 
 import pytest
 
+from tests.fault import broken_worker
 from tests.fault.bench import Bench
 from tests.fault.chaos import Chaos
 from tests.fault.soak import parsed
 from tests.fault.soak_rounds import Soak
+from tests.fault.soak_verdict import Status, status
 from tests.fault.usage import usage
 from tests.kafka_fixtures import RealKafka
 
 LASTS_S = 120.0
 ROOM = {"descriptors": 40.0, "threads": 10.0}
 """What connections of the moment may add."""
+
+LOSES = broken_worker.offset_ahead.__name__
 
 
 @pytest.mark.fault("F2")
@@ -48,17 +52,57 @@ def test_two_of_three_workers_are_struck_at_random(bench: Bench, kafka: RealKafk
             assert after[quantity] <= before[quantity] + room, quantity
 
 
-def test_the_soak_tells_a_worker_that_loses_from_one_that_does_not(
-    kafka: RealKafka, tmp_path: Path
-) -> None:
-    plan, _ = parsed(["--hours", "0.005", "--rate", "200", "--round-minutes", "0.15"])
-    folders = [tmp_path / name for name in ("good", "bad")]
-    for folder in folders:
-        folder.mkdir()
-    good = Soak(plan, kafka, folders[0]).run()
-    assert good["faults"] == []
-    assert good["events"] > 0
+SHORT = ("--rate", "200", "--round-minutes", "0.2")
+
+
+def soak_of(
+    kafka: RealKafka, folder: Path, hours: float, module: str = "stream_app", **of: str
+) -> Soak:
+    """A run of seconds, with a fault every other."""
+    plan, _ = parsed([*SHORT, "--hours", str(hours)])
+    return Soak(replace(plan, pauses_s=(1.0, 3.0), caught_up_s=30.0), kafka, folder, module, of)
+
+
+def test_a_soak_of_good_workers_finds_nothing(kafka: RealKafka, tmp_path: Path) -> None:
+    good = soak_of(kafka, tmp_path, 0.003).run()
+    assert good["faults"] == good["undecided"] == []
+    assert sum(good["strikes"].values()) > 0
+    assert sum(each["events"] for each in good["rounds"]) == good["events"] > 0
     assert [each["right"] for each in good["rounds"]] == [True] * len(good["rounds"])
-    bad = Soak(replace(plan, seed=2), kafka, folders[1])
-    bad._feed.sent = 1  # one event is said to be sent that never was
-    assert "round 1" in "".join(bad.run()["faults"])
+
+
+def test_a_soak_of_workers_that_lose_records_says_so(kafka: RealKafka, tmp_path: Path) -> None:
+    way = {broken_worker.VARIABLE: LOSES}
+    bad = soak_of(kafka, tmp_path, 0.003, broken_worker.MODULE, **way).run()
+    assert not bad["rounds"][0]["right"]
+    assert sum(each["lost"] for each in bad["rounds"]) > 0
+    assert "round 1" in "".join(bad["faults"])
+    assert status(bad) is Status.WRONG
+
+
+def test_a_soak_that_fails_itself_still_reports(
+    kafka: RealKafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Soak) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(Soak, "_round", full)
+    report = soak_of(kafka, tmp_path, 0.003).run()
+    assert "the disk is full" in "".join(report["faults"])
+    assert report["workers"] == 3
+    assert status(report) is Status.WRONG
+
+
+def test_a_soak_looks_at_how_each_worker_ends(
+    kafka: RealKafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = Soak._end
+
+    def killed_at_last(self: Soak) -> None:
+        self._at_work[-1].kill()
+        end(self)
+
+    monkeypatch.setattr(Soak, "_end", killed_at_last)
+    report = soak_of(kafka, tmp_path, 0.0).run()
+    assert f"with {-signal.SIGKILL}" in report["faults"][0]
+    assert status(report) is Status.WRONG
