@@ -27,9 +27,15 @@ def source(partition: int, present: Iterable[int], committed: int | None = None)
     )
 
 
-def logs(outcomes: Iterable[Outcome]) -> list[OutputLog]:
-    """Output partitions holding these outcomes, in the order given."""
-    by_place: dict[tuple[str, int, Kind], list[Outcome]] = {}
+def logs(outcomes: Iterable[Outcome], partitions: int = 0) -> list[OutputLog]:
+    """Output partitions holding these outcomes, in the order given; so many predictions' at least.
+
+    Without a number there are those that hold something: fewer than the input's, as a rule, and
+    then outcomes may lie in any.
+    """
+    by_place: dict[tuple[str, int, Kind], list[Outcome]] = {
+        ("out", partition, Kind.PREDICTION): [] for partition in range(partitions)
+    }
     for outcome in outcomes:
         by_place.setdefault((outcome.topic, outcome.partition, outcome.kind), []).append(outcome)
     return [

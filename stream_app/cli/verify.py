@@ -21,26 +21,32 @@ from stream_app.verify.report import NOTHING
 
 _MEANING = {
     "lost": "committed events without an outcome",
+    "deleted_unread": "offsets deleted before the group had read them",
+    "beyond_end": "partitions that end before the committed offset: cut, or made anew",
     "duplicated": "outcomes beyond the first of an event",
     "reordered": "outcomes behind a later one of their partition",
+    "misplaced": "outcomes in another partition than their event's (topics of equal size)",
     "torn": "outcomes of events that are not committed",
     "foreign": "outcomes that answer no event of the input",
     "hanging": "output partitions with a transaction that nobody ends",
     "wrong_content": "predictions that differ from the model's answer",
+    "wrong_letter": "dead letters that are not their record, or of another cause",
     "wrongly_scored": "predictions of events that cannot be scored",
     "wrongly_dead": "dead letters of events that can be scored",
 }
 
-_OF_CONTENT = {"wrong_content", "wrongly_scored", "wrongly_dead"}
+_OF_CONTENT = {"wrong_content", "wrong_letter", "wrongly_scored", "wrongly_dead"}
+_ONLY_WHERE_FOUND = {"deleted_unread", "beyond_end", "misplaced"}
 
 _ReportOption = Annotated[
     bool,
     typer.Option(
         "--json",
-        help="Print the report as JSON. Stable under its number in `format`: `ok`, `sound` (ok but "
-        "for `uncommitted`), how many `events`, `predictions`, `dead_letters` by code, a number "
-        "for each finding with its `first` places, `members` of the group, how `content` was "
-        "compared (null: not), `notes` on what limits the verdict.",
+        help="Print the report as JSON. Stable under its number in `format`: `ok`, `sound` (nothing"
+        " was found: ok but for `uncommitted`, and where there was nothing to judge or to "
+        "compare), how many `events`, `predictions`, `dead_letters` by code, a number for each "
+        "finding with its `first` places, `members` of the group, how `content` was compared "
+        "(null: not), `notes` on what limits the verdict.",
     ),
 ]
 
@@ -71,7 +77,10 @@ def verify(
             "--content/--no-content",
             help="Compare every outcome with what the model says of its event, computed anew on "
             "the CPU. Reads all topics twice, needs the model's repository, and takes about "
-            "two minutes for a million records; without it positions alone are judged.",
+            "two minutes for a million records. Without it positions alone are judged: that each "
+            "event has one outcome, not that it is the right one. A wrong score, a prediction of "
+            "a bad record, a dead letter of a good one, or one that is not its record, is seen "
+            "only with it.",
         ),
     ] = False,
     tolerance: Annotated[
@@ -97,7 +106,8 @@ def verify(
 ) -> None:
     """Re-read the topics: was anything lost or repeated, or, with --content, wrong?
 
-    Exit status: 0 nothing was and all input is committed, 65 otherwise.
+    Exit status: 0 nothing was and all input is committed; 65 otherwise, also where the input is
+    empty, or with --content nothing could be compared.
     """
     settings = read_tool_settings(config, assignments)
     require_input_topic(settings)
@@ -154,10 +164,10 @@ def _show(report: Report) -> None:
     rows += [
         (name.replace("_", " "), finding.count, ", ".join(finding.first) or _MEANING[name])
         for name, finding in report.findings.items()
-        if report.content is not None or finding.count or name not in _OF_CONTENT
+        if finding.count or _is_shown(name, report)
     ]
     rows.append(("uncommitted", report.uncommitted, "events that the group has not committed"))
-    rows.append(("compared", *_compared(report)))
+    rows += _compared(report)
     if report.members:
         rows.append(("members", report.members, "of the group: what they do from now is not here"))
     print_table(("what", "count", "where or why"), rows, right=("count",))
@@ -166,10 +176,23 @@ def _show(report: Report) -> None:
     console().print(_verdict(report))
 
 
-def _compared(report: Report) -> tuple[object, str]:
-    if report.content is None:
-        return "-", "contents were not compared with the model's answers (--content)"
-    return report.content.compared, f"outcomes, scores within {report.content.tolerance:g}"
+def _is_shown(name: str, report: Report) -> bool:
+    """Whether a finding stands in the table although nothing was found."""
+    return name not in _ONLY_WHERE_FOUND and (report.content is not None or name not in _OF_CONTENT)
+
+
+def _compared(report: Report) -> list[tuple[str, object, str]]:
+    content = report.content
+    if content is None:
+        why = "contents were not compared with the model's answers (--content)"
+        return [("compared", "-", why)]
+    left = sum(content.not_compared.values())
+    rows: list[tuple[str, object, str]] = [
+        ("compared", content.compared, f"outcomes, scores within {content.tolerance:g}")
+    ]
+    if left:
+        rows.append(("not compared", left, "outcomes; why stands below"))
+    return rows
 
 
 def _by_code(report: Report) -> str:
@@ -179,14 +202,31 @@ def _by_code(report: Report) -> str:
 def _verdict(report: Report) -> str:
     once = "exactly once" if report.promise is Promise.EXACTLY_ONCE else "at least once"
     if report.ok:
-        is_known = report.content is not None and not report.content.not_compared
-        return f"ok: every event has its outcome {once}{', and the right one' if is_known else ''}"
+        content = report.content
+        if content is None:
+            return f"ok: every event has its outcome {once}"
+        left = sum(content.not_compared.values())
+        but = f", but for {left} outcomes that were not compared" if left else ""
+        return f"ok: every event has its outcome {once}, and the right one{but}"
+    if report.sound and not report.events:
+        return "nothing to judge: the input holds no events. Is input.topic the right one?"
+    if report.blind and report.sound and not report.uncommitted:
+        return (
+            f"NOT SHOWN: every event has its outcome {once}, and none could be compared with the "
+            "model's answer; why stands above"
+        )
     if report.sound:
         return (
             f"not finished: {report.uncommitted} events are not committed yet; what is committed "
             f"has its outcome {once}. Wait for it with --wait, or see stream-app status"
         )
-    right = replace(report, wrong_content=NOTHING, wrongly_scored=NOTHING, wrongly_dead=NOTHING)
+    right = replace(
+        report,
+        wrong_content=NOTHING,
+        wrong_letter=NOTHING,
+        wrongly_scored=NOTHING,
+        wrongly_dead=NOTHING,
+    )
     if right.sound:
         return f"outcomes came {once} and are WRONG: see the counts above"
     return f"NOT {once}: see the counts above"

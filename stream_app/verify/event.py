@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream_app.verify.avro import EventReader
+from stream_app.verify.codes import Place
 from stream_app.verify.contract import Contract, Input, Path
 from stream_app.verify.features import follow, locate, taker
 from stream_app.verify.logical import UNITS_IN_MS, check_uuid, milliseconds
@@ -61,7 +62,11 @@ class EventPlan:
         Raises:
             RefusedError: it cannot be scored.
         """
-        record = self._reader.read(value, start)
+        try:
+            record = self._reader.read(value, start)
+        except RefusedError as refused:
+            refused.place = Place.BYTES
+            raise
         return Event(
             id=self._id(record),
             time_ms=None if self._time is None else self._time(record),

@@ -54,12 +54,16 @@ def judge(
         predictions=sum(len(log.offsets) for log in outputs if log.kind is Kind.PREDICTION),
         dead_letters=codes,
         lost=lost,
+        deleted_unread=sum((_deleted_unread(source) for source in inputs), NOTHING),
+        beyond_end=sum((_beyond_end(source) for source in inputs), NOTHING),
         duplicated=duplicated,
+        misplaced=sum((_misplaced(log, inputs, outputs) for log in outputs), NOTHING),
         reordered=sum((_reordered(log) for log in outputs), NOTHING),
         torn=sum((_torn(log, inputs) for log in outputs), NOTHING),
         foreign=sum((_foreign(log, inputs) for log in outputs), NOTHING),
         hanging=hanging if isolation is Isolation.READ_COMMITTED else NOTHING,
         wrong_content=wrong_content + (content.wrong_content if content else NOTHING),
+        wrong_letter=content.wrong_letter if content else NOTHING,
         wrongly_scored=content.wrongly_scored if content else NOTHING,
         wrongly_dead=content.wrongly_dead if content else NOTHING,
         uncommitted=sum(_uncommitted(source) for source in inputs),
@@ -83,6 +87,33 @@ def _counted(source: InputLog, outputs: Sequence[OutputLog]) -> tuple[Finding, F
         Finding(len(lost), _places(source, lost)),
         Finding(int((answers[repeated] - 1).sum()), _places(source, source.offsets[repeated])),
     )
+
+
+def _deleted_unread(source: InputLog) -> Finding:
+    """Offsets that nobody can read any more; a few of them may have been no records."""
+    if source.committed is None or source.committed >= source.begin:
+        return NOTHING
+    count = source.begin - source.committed
+    place = f"input[{source.partition}]: committed {source.committed}, begins at {source.begin}"
+    return Finding(count, (place,))
+
+
+def _beyond_end(source: InputLog) -> Finding:
+    """The topic was cut or made anew: events committed before are not here."""
+    committed = max(source.committed or 0, source.committed_after or 0)
+    if committed <= source.end:
+        return NOTHING
+    place = f"input[{source.partition}]: committed {committed}, ends at {source.end}"
+    return Finding(1, (place,))
+
+
+def _misplaced(log: OutputLog, inputs: Sequence[InputLog], outputs: Sequence[OutputLog]) -> Finding:
+    """Outcomes outside the partition of their record's number, where the counts are equal."""
+    count = sum(other.topic == log.topic and other.kind is log.kind for other in outputs)
+    if count != len(inputs):
+        return NOTHING
+    known = np.isin(log.source_partition, [source.partition for source in inputs])
+    return _outcomes(log, np.flatnonzero(known & (log.source_partition != log.partition)))
 
 
 def _reordered(log: OutputLog) -> Finding:
@@ -162,12 +193,8 @@ def _limits(
         )
     if promise is Promise.AT_LEAST_ONCE:
         notes.append("delivery is at_least_once: duplicates, their order and torn are no faults")
-    notes.extend(
-        f"input[{source.partition}]: the committed offset {source.committed} lies behind the end "
-        f"{source.end}: the topic was cut or made anew, and events committed before are not here"
-        for source in inputs
-        if source.committed is not None and source.committed > source.end
-    )
+    if not any(len(source.offsets) for source in inputs):
+        notes.append("the input holds no record: there was nothing to judge; is it the right one?")
     notes.extend(
         f"{log.topic}[{log.partition}] begins at offset {log.begin}: outcomes before it were "
         "deleted, and their events count as lost"

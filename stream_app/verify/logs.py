@@ -61,8 +61,9 @@ class InputLog:
         stable_end: Where reading stopped (exclusive).
         end: The end when everything else had been read; records from ``stable_end`` on exist
             and are not judged.
-        committed: The group's offset before outcomes were read; ``None`` judges all records.
-        committed_after: The group's offset after they were read.
+        committed: The group's offset before outcomes were read, ``begin`` where it has none;
+            ``None`` judges all records.
+        committed_after: The group's offset after they were read, 0 where it has none.
     """
 
     partition: int

@@ -51,6 +51,7 @@ class Content:
         compared: Outcomes that were compared, right and wrong ones.
         not_compared: Outcomes that could not be, by reason.
         wrong_content: Predictions that say something else of their event.
+        wrong_letter: Dead letters that are not their record, or name a cause that is not its.
         wrongly_scored: Predictions of events that cannot be scored: undecodable, or refused by
             the contract.
         wrongly_dead: Dead letters of events that can be scored.
@@ -60,6 +61,7 @@ class Content:
     compared: int = 0
     not_compared: Mapping[str, int] = field(default_factory=dict)
     wrong_content: Finding = NOTHING
+    wrong_letter: Finding = NOTHING
     wrongly_scored: Finding = NOTHING
     wrongly_dead: Finding = NOTHING
 
@@ -83,12 +85,17 @@ class Report:
         predictions: Records in the predictions topic.
         dead_letters: Records in the DLQ, by fault code.
         lost: Committed input records without an outcome.
+        deleted_unread: Offsets between the committed one and the first record still there.
+        beyond_end: Partitions whose committed offset is beyond their end.
         duplicated: Outcomes beyond the first of an input record.
         reordered: Outcomes behind a later one of the same input partition, in one output partition.
+        misplaced: Outcomes in another partition than their record's, where both topics have as
+            many.
         torn: Outcomes of input records that are not committed.
         foreign: Outcomes that name no record of the input.
         hanging: Output partitions with a transaction that nobody ends.
         wrong_content: Predictions that differ from what was expected, where that was checked.
+        wrong_letter: As in :class:`Content`; likewise.
         wrongly_scored: As in :class:`Content`; likewise.
         wrongly_dead: As in :class:`Content`; likewise.
         uncommitted: Input records that the group has not committed yet.
@@ -104,12 +111,16 @@ class Report:
     predictions: int
     dead_letters: Mapping[str, int]
     lost: Finding = NOTHING
+    deleted_unread: Finding = NOTHING
+    beyond_end: Finding = NOTHING
     duplicated: Finding = NOTHING
     reordered: Finding = NOTHING
+    misplaced: Finding = NOTHING
     torn: Finding = NOTHING
     foreign: Finding = NOTHING
     hanging: Finding = NOTHING
     wrong_content: Finding = NOTHING
+    wrong_letter: Finding = NOTHING
     wrongly_scored: Finding = NOTHING
     wrongly_dead: Finding = NOTHING
     uncommitted: int = 0
@@ -132,8 +143,13 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Sound, and every input record is committed."""
-        return self.sound and self.uncommitted == 0
+        """Sound, every input record is committed, and something was there to judge by."""
+        return self.sound and self.uncommitted == 0 and self.events > 0 and not self.blind
+
+    @property
+    def blind(self) -> bool:
+        """Contents were to be compared, and none could be."""
+        return self.content is not None and self.events > 0 and self.content.compared == 0
 
     def to_json(self) -> dict[str, object]:
         """Plain values for ``json.dumps``; findings as numbers, their places under ``first``."""
@@ -157,9 +173,13 @@ class Report:
 
 _FAULTS_WHEN_AT_LEAST_ONCE = (
     "lost",
+    "deleted_unread",
+    "beyond_end",
+    "misplaced",
     "foreign",
     "hanging",
     "wrong_content",
+    "wrong_letter",
     "wrongly_scored",
     "wrongly_dead",
 )

@@ -154,6 +154,8 @@ def _measure(found: Type, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
         raise RefusedError("its schema has too many parts", certain=False)
     if found.kind == "array" and below[0][0] == 0:
         raise RefusedError("its schema has an array of items without bytes")
+    if found.kind == "map" and below[0][0] == 0:
+        raise RefusedError("its schema has a map of values without bytes", certain=False)
     if found.kind in {"array", "map"} and below[0][1] > _MOST_PARTS_PER_BYTE * (1 + below[0][0]):
         raise RefusedError("its schema has items of many parts without bytes", certain=False)
     if found.kind == "record":

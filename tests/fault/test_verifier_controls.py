@@ -4,24 +4,15 @@ No cluster and no worker: whoever believes the runs under faults must first see 
 would have found something. Beside each is the same without the fault, which must be good.
 """
 
-import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
-from pathlib import Path
-from typing import Any
 
-import fastavro
 import pytest
 
-from stream_app.adapters.verifier.check import ContentCheck, EventRecord, OutcomeRecord
 from stream_app.adapters.verifier.kafka import Ends
-from stream_app.settings import Settings, load_settings
-from stream_app.verify import Content, Isolation, Kind, Outcome, Report, judge
-from stream_app.verify.compare import TOLERANCE
-from tests.car_loan import BROKEN, ROOT, answers, encoded, event
+from stream_app.verify import Isolation, Kind, Outcome, Report, judge
 from tests.fault.seen import Seen, differences
-from tests.verify_kit import dead_letter, found, logs, prediction, source
+from tests.verify_kit import dead_letter, found, logs, offsets, prediction, source
 
 pytestmark = pytest.mark.fault("controls", quick=True)
 
@@ -44,9 +35,15 @@ def verdict(
     committed: int = EVENTS,
     isolation: Isolation = Isolation.READ_COMMITTED,
     open_from: int | None = None,
+    deleted_before: int = 0,
 ) -> Report:
     inputs = [source(partition, range(EVENTS), committed) for partition in range(2)]
-    outputs = logs(made)
+    if deleted_before:
+        end = max(EVENTS, deleted_before)
+        inputs[1] = replace(
+            inputs[1], begin=deleted_before, offsets=offsets([]), stable_end=end, end=end
+        )
+    outputs = logs(made, partitions=2)
     if open_from is not None:
         outputs[0] = replace(outputs[0], stable_end=open_from, end=open_from + 1)
     return judge(inputs, outputs, isolation=isolation)
@@ -99,6 +96,21 @@ def test_the_logs_without_a_fault_are_good() -> None:
             "lost",
             id="one aborted and never done again",
         ),
+        pytest.param(
+            lambda: verdict(changed(lambda m: m.__setitem__(0, replace(m[0], partition=1)))),
+            "misplaced",
+            id="one in another partition",
+        ),
+        pytest.param(
+            lambda: verdict(outcomes(), deleted_before=EVENTS + 3),
+            "deleted_unread",
+            id="records deleted before they were read",
+        ),
+        pytest.param(
+            lambda: verdict(outcomes(), committed=EVENTS + 3),
+            "beyond_end",
+            id="the input made anew, and shorter",
+        ),
         pytest.param(lambda: verdict(outcomes(), committed=EVENTS - 1), "torn", id="torn"),
         pytest.param(lambda: verdict(outcomes(), open_from=40), "hanging", id="hanging"),
         pytest.param(
@@ -146,110 +158,3 @@ def test_what_a_live_reader_saw_otherwise_is_found(live: tuple[int, ...], findin
     ends = Ends(0, 7, 7)
     assert differences(seen(*SEEN), seen(*SEEN), ends) == []
     assert any(finding in line for line in differences(seen(*live), seen(*SEEN), ends))
-
-
-# -- contents ---------------------------------------------------------------------------------
-
-
-def settings() -> Settings:
-    return load_settings(
-        overrides={
-            "input.topic": "loans",
-            "input.framing": "single-object",
-            "input.schema_dir": str(ROOT / "schemas"),
-            "model.repository": str(ROOT / "examples" / "car_loan" / "models"),
-            "model.name": "car_loan",
-        }
-    )
-
-
-@cache
-def _prediction_schema() -> tuple[Any, bytes]:
-    schema = fastavro.schema.load_schema(Path(ROOT / "schemas" / "prediction.avsc"))
-    canonical = fastavro.schema.to_parsing_canonical_form(schema)
-    fingerprint = bytes.fromhex(fastavro.schema.fingerprint(canonical, "CRC-64-AVRO"))
-    return schema, b"\xc3\x01" + fingerprint
-
-
-def predicted(number: int, **changes: Any) -> OutcomeRecord:
-    (answer,) = answers([event(number)])
-    record: Mapping[str, Any] = {
-        "event_id": answer.event_id,
-        "event_time": answer.event_time,
-        "model_name": "car_loan",
-        "model_version": "1",
-        "model_hash": "fb0d21bec87a",
-        "source_topic": "loans",
-        "source_partition": 0,
-        "source_offset": number,
-        "scores": list(answer.scores),
-        "label": answer.label,
-        **changes,
-    }
-    schema, prefix = _prediction_schema()
-    body = io.BytesIO()
-    fastavro.schemaless_writer(body, schema, record)
-    return OutcomeRecord(f"out[0]@{number}", Kind.PREDICTION, prefix + body.getvalue(), ())
-
-
-def buried(number: int, code: str) -> OutcomeRecord:
-    headers = {
-        "err.topic": "loans",
-        "err.partition": "0",
-        "err.offset": str(number),
-        "err.code": code,
-        "err.model": "car_loan",
-        "err.model_version": "1",
-    }
-    told = [(name, value.encode()) for name, value in headers.items()]
-    return OutcomeRecord(f"out.dlq[0]@{number}", Kind.DEAD_LETTER, b"?", told)
-
-
-def contents(*third: OutcomeRecord, value: bytes | None = None) -> Content:
-    """Five good events and their predictions, but for the third's."""
-    check = ContentCheck(settings(), TOLERANCE)
-    check.judge(
-        [
-            EventRecord(
-                (0, number),
-                value if number == 3 and value is not None else encoded(event(number)),
-                (),
-                list(third) if number == 3 else [predicted(number)],
-            )
-            for number in range(5)
-        ]
-    )
-    return check.content()
-
-
-def test_the_contents_without_a_fault_are_right() -> None:
-    content = contents(predicted(3))
-    assert (content.compared, content.not_compared) == (5, {})
-    assert content == Content(TOLERANCE, 5)
-    broken = BROKEN["cut off"][1](event(3))
-    assert contents(buried(3, "DECODE_ERROR"), value=broken) == Content(TOLERANCE, 5)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"scores": [0.5, 0.5]},
-        {"label": 9},
-        {"event_id": "test-0000004"},
-        {"event_time": None},
-        {"model_hash": "0" * 12},
-    ],
-)
-def test_a_wrong_content_is_found(changes: Mapping[str, Any]) -> None:
-    content = contents(predicted(3, **changes))
-    assert (content.compared, content.wrong_content.count) == (5, 1)
-    assert content.wrong_content.first[0].startswith("out[0]@3 (input[0]@3): ")
-
-
-@pytest.mark.parametrize("way", ["cut off", "bytes left over", "an infinite feature", "no id"])
-def test_a_prediction_of_a_broken_event_is_found(way: str) -> None:
-    assert contents(predicted(3), value=BROKEN[way][1](event(3))).wrongly_scored.count == 1
-
-
-def test_a_dead_letter_of_a_good_event_is_found() -> None:
-    assert contents(buried(3, "NON_FINITE")).wrongly_dead.count == 1

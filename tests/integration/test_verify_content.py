@@ -2,7 +2,9 @@
 
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,12 @@ import pytest
 from confluent_kafka import Producer
 
 from stream_app.adapters.verifier import check, content
+from stream_app.adapters.verifier.kafka import VerifyKafka
 from stream_app.adapters.verifier.reader import verify
 from stream_app.errors import ExitStatus
 from stream_app.verify import Report
+from stream_app.verify.codes import STAGES
+from stream_app.verify.letters import Record
 from tests.car_loan import BROKEN, ROOT, Event, answers, encoded, event
 from tests.command_line import command_line
 from tests.kafka_fixtures import RealKafka, unique
@@ -39,6 +44,7 @@ class Left:
         )
         self.good: dict[tuple[int, int], dict[str, Any]] = {}
         self.bad: dict[tuple[int, int], str] = {}
+        self.records: dict[tuple[int, int], Record] = {}
 
     @staticmethod
     def _predictions(prefix: bytes) -> tuple[Any, bytes]:
@@ -50,6 +56,7 @@ class Left:
     def fill(self) -> None:
         """Events with one in eight broken, and the outcome of each."""
         sent: dict[tuple[int, int], Event] = {}
+        odd: list[Any] = [b"", None, b"key"]
         for number in range(EVENTS):
             position = number % PARTITIONS, number // PARTITIONS
             made = event(number)
@@ -61,7 +68,10 @@ class Left:
                 sent[position] = made
                 if self._event_prefix:
                     value = self._event_prefix + encoded(made)[10:]
-            self._producer.produce(self.settings.input.topic, value, partition=position[0])
+            key, trace = odd[number % 3], [("trace", [b"", None, b"7"][number % 3])]
+            kept = Record(key, value, trace[: number % 2], 1_700_000_000_000 + number)
+            self.records[position] = kept
+            self._send(self.settings.input.topic, position[0], kept)
         for position, answer in zip(sent, answers(sent.values()), strict=True):
             self.good[position] = {
                 "event_id": answer.event_id,
@@ -98,23 +108,34 @@ class Left:
         body.seek(0, io.SEEK_END)
         record = {**self.good.get(position, some), **lineage, **changes}
         fastavro.schemaless_writer(body, self._schema, record)
-        topic = self.settings.predictions_topic
-        self._producer.produce(topic, body.getvalue(), partition=position[0])
+        of = self.records[position]
+        sent = Record(of.key, body.getvalue(), (), of.timestamp_ms)
+        self._send(self.settings.predictions_topic, position[0], sent)
 
-    def bury(self, position: tuple[int, int], code: str) -> None:
-        headers = {
+    def bury(self, position: tuple[int, int], code: str, **kept: Any) -> None:
+        of = self.records[position]
+        told = {
             "err.topic": self.settings.input.topic,
             "err.partition": position[0],
             "err.offset": position[1],
+            "err.timestamp": of.timestamp_ms,
             "err.code": code,
+            "err.stage": STAGES[code],
             "err.model": "car_loan",
             "err.model_version": "1",
         }
+        ours = [(name, str(value).encode()) for name, value in told.items()]
+        letter = replace(of, **{"headers": [*of.headers, *ours], **kept})
+        self._send(self.settings.dlq_topic, position[0], letter)
+
+    def _send(self, topic: str, partition: int, record: Record) -> None:
         self._producer.produce(
-            self.settings.dlq_topic,
-            b"?",
-            partition=position[0],
-            headers=[(name, str(value).encode()) for name, value in headers.items()],
+            topic,
+            record.value,
+            record.key,
+            partition=partition,
+            timestamp=record.timestamp_ms,
+            headers=list(record.headers),
         )
 
     def flush(self) -> None:
@@ -167,6 +188,7 @@ def test_a_good_run_is_right_in_every_outcome(left: Left) -> None:
         ({"event_id": "somebody else"}, "event_id differs"),
         ({"event_time": None}, "event_time differs"),
         ({"model_hash": "0" * 12}, "model_hash is not the repository's"),
+        ({"model_name": "another"}, "its model is not model.name"),
     ],
 )
 def test_a_planted_wrong_content_is_found(left: Left, changes: Any, said: str) -> None:
@@ -191,6 +213,36 @@ def test_a_dead_letter_of_a_good_event_is_found(left: Left) -> None:
     report = left.verdict()
     assert found(report) == {"wrongly_dead": 1}
     assert report.wrongly_dead.first[0].endswith("NON_FINITE, and the event can be scored")
+
+
+@pytest.mark.parametrize("changes", [{"value": b"?"}, {"key": b"?"}, {"timestamp_ms": 1}])
+def test_a_dead_letter_that_is_not_its_record_is_found(left: Left, changes: Any) -> None:
+    position, code = next(iter(left.bad.items()))
+    left.answer(position, lambda: left.bury(position, code, **changes))
+    report = left.verdict()
+    assert found(report) == {"wrong_letter": 1}
+    assert report.wrong_letter.first[0].endswith("is not its record's")
+
+
+def test_outcomes_that_are_gone_when_they_are_read_again_are_told(
+    left: Left, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left.answer()
+    reading, looks = VerifyKafka.read, Counter[str]()
+
+    def read(self: VerifyKafka, topic: str, ranges: Any, take: Any, progress: Any) -> None:
+        looks[topic] += 1
+        if looks[topic] == 2:  # retention came in between: the first is not there any more
+            ranges = {p: (first + (p == 0), end) for p, (first, end) in ranges.items()}
+        reading(self, topic, ranges, take, progress)
+
+    monkeypatch.setattr(VerifyKafka, "read", read)
+    report = left.verdict()
+    assert report.content is not None
+    gone = report.content.not_compared
+    assert report.content.compared == EVENTS - sum(gone.values())
+    assert {"they were gone when they were read again", "their events were gone"} >= gone.keys()
+    assert gone
 
 
 @pytest.mark.parametrize("code", ["OUTPUT_TOO_LARGE", "UNKNOWN_SCHEMA", "SCHEMA_LIMIT"])
@@ -220,6 +272,22 @@ def test_other_versions_are_counted_apart(left: Left) -> None:
     reason = "model 'car_loan' version '99' is not in model.repository"
     assert report.content.not_compared == {reason: 1}
     assert f"1 outcomes were not compared: {reason}" in report.notes
+
+
+def test_where_nothing_could_be_compared_the_command_does_not_say_ok(
+    left: Left, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for position in [*left.good]:
+        left.good[position]["model_version"] = "99"
+    for position in [*left.bad]:
+        left.bad[position] = "PROCESS_CRASHED"
+    left.answer()
+    run = command_line(left.settings.kafka.bootstrap_servers, monkeypatch, capsys)
+    given = {name.replace(".", "__", 1): value for name, value in left.job.overrides.items()}
+    shown = run("verify", "--no-committed", "--content", **given)
+    assert shown.status == ExitStatus.DATA
+    assert "NOT SHOWN" in shown.out
+    assert "not compared" in shown.out
 
 
 def test_a_repeat_out_of_order_is_compared_too(left: Left) -> None:
@@ -281,9 +349,13 @@ def test_events_and_predictions_of_a_registry_are_compared(
     job = car_loan_job(kafka, tmp_path, input__framing="confluent", registry__url=registry_url)
     left = Left(job, registered("event"), registered("prediction"))
     left.fill()
+    # The broken ones are framed the other way, and the one that was not is framed like this.
+    other = {"UNKNOWN_SCHEMA", "SCHEMA_NOT_ALLOWED", "DECODE_ERROR"}
+    for at, code in left.bad.items():
+        left.bad[at] = "BAD_MAGIC" if code in other else code
+        left.bad[at] = "UNKNOWN_SCHEMA" if code == "BAD_MAGIC" else left.bad[at]
     position = next(iter(left.good))
     left.answer(position, lambda: left.predict(position, label=7))
-    # The broken ones are framed the other way, which is wrong in all of them.
     report = left.verdict()
     assert found(report) == {"wrong_content": 1}
     assert report.content is not None

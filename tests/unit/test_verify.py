@@ -23,7 +23,7 @@ from stream_app.verify import (
 from tests.verify_kit import dead_letter, found, logs, prediction, source
 
 PACKAGE = Path(__file__).parents[2] / "stream_app"
-MAY_IMPORT = {"errors", "resources", "settings", "verify", "adapters.kafka.config"}
+MAY_IMPORT = {"errors", "resources", "settings", "verify", "adapters.kafka.admin"}
 
 Plant = Callable[[list[Outcome]], None]
 
@@ -205,8 +205,8 @@ def test_a_report_is_json_with_counts_and_first_places() -> None:
 
 CONTRACT_OF_THE_REPORT = {
     "format", "ok", "sound", "promise", "isolation", "events", "predictions", "dead_letters",
-    "lost", "duplicated", "reordered", "torn", "foreign", "hanging",
-    "wrong_content", "wrongly_scored", "wrongly_dead",
+    "lost", "deleted_unread", "beyond_end", "duplicated", "reordered", "misplaced", "torn",
+    "foreign", "hanging", "wrong_content", "wrong_letter", "wrongly_scored", "wrongly_dead",
     "uncommitted", "members", "content", "first", "notes",
 }  # fmt: skip
 
@@ -229,9 +229,10 @@ SOME = Finding(2, ("out[0]@1",))
 @pytest.mark.parametrize(
     ("name", "wrong"),
     [
-        ("wrong_content", Content(1e-5, wrong_content=SOME)),
-        ("wrongly_scored", Content(1e-5, wrongly_scored=SOME)),
-        ("wrongly_dead", Content(1e-5, wrongly_dead=SOME)),
+        ("wrong_content", Content(1e-5, 9, wrong_content=SOME)),
+        ("wrong_letter", Content(1e-5, 9, wrong_letter=SOME)),
+        ("wrongly_scored", Content(1e-5, 9, wrongly_scored=SOME)),
+        ("wrongly_dead", Content(1e-5, 9, wrongly_dead=SOME)),
     ],
 )
 @pytest.mark.parametrize("promise", list(Promise))
@@ -241,11 +242,6 @@ def test_wrong_contents_are_faults_under_every_promise(
     report = judge(INPUTS, logs(good()), promise=promise, content=wrong)
     assert found(report) == {name: 2}
     assert not report.ok
-
-
-def test_offsets_committed_past_the_end_are_told() -> None:
-    (note,) = judge([source(0, [], committed=7)], []).notes
-    assert "input[0]: the committed offset 7 lies behind the end 0" in note
 
 
 @given(

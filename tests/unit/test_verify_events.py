@@ -32,9 +32,12 @@ from stream_app.core.contract import (
     OnUnseen,
     OutputBinding,
 )
+from stream_app.core.faults import Fault
 from stream_app.errors import ConfigError
 from stream_app.settings import Framing
+from stream_app.verify.codes import Place
 from stream_app.verify.contract import read_contract
+from stream_app.verify.death import Known, Ruling, rule
 from stream_app.verify.event import Event, EventPlan, tensors
 from stream_app.verify.refused import RefusedError
 from stream_app.verify.schema import parse
@@ -53,6 +56,7 @@ from tests.avro_kit import (
 from tests.contract.test_decoder_faults import BYTES
 from tests.decoders import COLORS, DECIMAL, TIME, UUID
 
+KNOWN = Known(on_cpu=True, limits_time=True)
 FLOATS = (DType.FLOAT32, DType.FLOAT64)
 
 
@@ -65,7 +69,12 @@ def plan(contract: Contract, schema: str) -> EventPlan:
 
 def answer(contract: Contract, schema: str, payload: bytes) -> Event | RefusedError:
     try:
-        return plan(contract, schema).read(confluent(1, payload), CONFLUENT_BYTES)
+        reading = plan(contract, schema)
+    except RefusedError as refused:
+        refused.place = Place.SCHEMA
+        return refused
+    try:
+        return reading.read(confluent(1, payload), CONFLUENT_BYTES)
     except RefusedError as refused:
         return refused
 
@@ -84,6 +93,9 @@ def assert_agreed(contract: Contract, schema: str, payload: bytes) -> Event | Re
     found = answer(contract, schema, payload)
     if isinstance(found, RefusedError):
         assert not found.certain or decoded.fault[0], found
+        if found.certain and payload:  # without one it is not looked at as bytes
+            code = Fault.of(int(decoded.fault[0])).name
+            assert rule(code, found, KNOWN)[0] is Ruling.RIGHT, (code, found.place, found)
         return found
     assert decoded.fault[0] == 0, decoded.fault_detail
     assert decoded.ids[0] == found.id.encode()

@@ -17,14 +17,29 @@ from typing import Any
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from stream_app.adapters.kafka.config import common_properties
-from stream_app.errors import UnavailableError
+from stream_app.adapters.kafka.admin import ClientErrors, new_client, translate
+from stream_app.errors import StreamAppError, UnavailableError
 from stream_app.settings import KafkaSettings
 
 _CHUNK = 5_000
 _POLL_S = 0.2
 _STALLED_S = 30.0
 """Nothing read for so long: the reading is given up instead of waiting for ever."""
+
+_READING = {
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    "enable.partition.eof": True,
+    "auto.offset.reset": "error",
+    "check.crcs": True,
+    "queued.max.messages.kbytes": 32 * 1024,
+    "fetch.wait.max.ms": 50,  # the end is told only after so long without a record
+}
+_REFUSED = {
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+}
+_MENDED_BY_CLIENT = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT}
 
 OnRecord = Callable[[Any], None]
 
@@ -50,23 +65,12 @@ class VerifyKafka:
     def __init__(self, kafka: KafkaSettings, *, read_committed: bool) -> None:
         self._kafka = kafka
         self._timeout_s = kafka.request_timeout_s
-        self._cause: Any = None
+        self._errors = ClientErrors()
         self._read_committed = read_committed
-        properties = {**kafka.properties, **common_properties(kafka, self._on_error)}
-        self._admin: Any = AdminClient(properties)
-        self._consumer_properties = {
-            **properties,
-            "enable.auto.commit": False,
-            "enable.auto.offset.store": False,
-            "enable.partition.eof": True,
-            "auto.offset.reset": "error",
-            "check.crcs": True,
-            "queued.max.messages.kbytes": 32 * 1024,
-            "fetch.wait.max.ms": 50,  # the end is told only after so long without a record
-        }
+        self._admin: Any = new_client(AdminClient, kafka, self._errors, {})
         # It never subscribes, hence is no member; with read_committed the coordinator answers
         # only once no transaction holds offsets of the group.
-        self._group: Any = self._new_consumer(kafka.group, "read_committed")
+        self._group: Any = self._new_consumer("read_committed")
 
     def close(self) -> None:
         """Release the clients."""
@@ -81,7 +85,7 @@ class VerifyKafka:
         try:
             topics = self._admin.list_topics(timeout=self._timeout_s).topics
         except KafkaException as exc:
-            raise self._unavailable("reading the list of topics", exc) from exc
+            raise self._translated("reading the list of topics", exc) from exc
         if topic not in topics:
             raise UnavailableError(
                 f"topic {topic!r} does not exist at {self._kafka.bootstrap_servers}; nothing can "
@@ -102,11 +106,14 @@ class VerifyKafka:
         """How far a reader of outcomes gets."""
         return ends.stable if self._read_committed else ends.end
 
-    def committed(self, topic: str, partitions: Iterable[int], patience_s: float) -> dict[int, int]:
-        """The group's next offsets; 0 where it has none.
+    def committed(
+        self, topic: str, partitions: Iterable[int], patience_s: float
+    ) -> dict[int, int | None]:
+        """The group's next offsets; ``None`` where it has none.
 
         Raises:
             UnavailableError: no answer; an open transaction that holds offsets is one reason.
+            ConfigError: we may not ask.
         """
         asked = [TopicPartition(topic, p) for p in partitions]
         deadline_s = time.monotonic() + max(patience_s, self._timeout_s)
@@ -116,14 +123,14 @@ class VerifyKafka:
                 failed = next((tp.error for tp in found if tp.error), None)
                 if failed is not None:
                     raise KafkaException(failed)
-                return {tp.partition: max(0, tp.offset) for tp in found}
+                return {tp.partition: tp.offset if tp.offset >= 0 else None for tp in found}
             except KafkaException as exc:
-                if time.monotonic() >= deadline_s:
+                if time.monotonic() >= deadline_s or exc.args[0].code() in _REFUSED:
                     what = (
                         f"reading the committed offsets of group {self._kafka.group!r} (they are "
                         "held back while a dead worker's transaction is open: try again later)"
                     )
-                    raise self._unavailable(what, exc) from exc
+                    raise self._translated(what, exc) from exc
                 time.sleep(_POLL_S)
 
     def members(self) -> int | None:
@@ -153,6 +160,7 @@ class VerifyKafka:
 
         Raises:
             UnavailableError: the cluster stopped answering.
+            ConfigError: we may not read.
         """
         open_ends = {p: end for p, (begin, end) in ranges.items() if begin < end}
         if not open_ends:
@@ -160,7 +168,7 @@ class VerifyKafka:
         passed = {p: ranges[p][0] for p in open_ends}
         total = sum(end - ranges[p][0] for p, end in open_ends.items())
         isolation = "read_committed" if self._read_committed else "read_uncommitted"
-        consumer = self._new_consumer(f"{self._kafka.group}.verify", isolation)
+        consumer = self._new_consumer(isolation)
         try:
             consumer.assign([TopicPartition(topic, p, passed[p]) for p in open_ends])
             heard_s = time.monotonic()
@@ -185,9 +193,11 @@ class VerifyKafka:
         error, partition = message.error(), message.partition()
         if error is not None:
             if error.code() == KafkaError._PARTITION_EOF:
-                open_ends.pop(partition, None)
-            elif error.fatal() or not error.retriable():
-                raise self._unavailable(f"reading {message.topic()}", KafkaException(error))
+                # A broker that lags behind tells an end that is none: more must come.
+                if message.offset() >= open_ends.get(partition, 0):
+                    open_ends.pop(partition, None)
+            elif error.fatal() or not (error.retriable() or error.code() in _MENDED_BY_CLIENT):
+                raise self._translated(f"reading {message.topic()}", KafkaException(error))
             return
         if partition not in open_ends:
             return
@@ -205,13 +215,17 @@ class VerifyKafka:
             if messages:
                 messages += consumer.consume(_CHUNK, 0)
         except KafkaException as exc:
-            raise self._unavailable(f"reading {topic}", exc) from exc
+            raise self._translated(f"reading {topic}", exc) from exc
         return messages
 
-    def _new_consumer(self, group: str, isolation: str) -> Any:
-        return Consumer(
-            {**self._consumer_properties, "group.id": group, "isolation.level": isolation}
-        )
+    def _new_consumer(self, isolation: str) -> Any:
+        properties = {
+            **_READING,
+            # Only a name to the library, and one for which whoever verifies has the right.
+            "group.id": self._kafka.group,
+            "isolation.level": isolation,
+        }
+        return new_client(Consumer, self._kafka, self._errors, properties)
 
     def _list(self, topic: str, partitions: list[int], spec: Any, isolation: Any) -> dict[int, int]:
         asked = {TopicPartition(topic, p): spec for p in partitions}
@@ -221,17 +235,9 @@ class VerifyKafka:
         try:
             return {tp.partition: f.result(self._timeout_s + 1).offset for tp, f in futures.items()}
         except (KafkaException, TimeoutError) as exc:
-            raise self._unavailable(f"reading the ends of {topic}", exc) from exc
+            raise self._translated(f"reading the ends of {topic}", exc) from exc
 
-    def _on_error(self, error: Any) -> None:
-        """Keep the first reason: a refused password is told nowhere else."""
-        if self._cause is None or self._cause.code() == KafkaError._ALL_BROKERS_DOWN:
-            self._cause = error
-
-    def _unavailable(self, what: str, exc: Exception) -> UnavailableError:
-        told = exc.args[0].str() if isinstance(exc, KafkaException) else "no answer in time"
-        cause = f"; the client said: {self._cause.str()}" if self._cause is not None else ""
-        return UnavailableError(
-            f"{what} failed: {told}{cause}; check kafka.bootstrap_servers and its security "
-            "settings, and that the cluster runs"
-        )
+    def _translated(self, what: str, exc: Exception) -> StreamAppError:
+        """Our error, with the reason that the client told elsewhere, such as a wrong password."""
+        self._admin.poll(0)
+        return translate(what, exc, self._errors, self._kafka)

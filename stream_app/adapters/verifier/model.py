@@ -15,6 +15,7 @@ import onnxruntime
 
 from stream_app.errors import ConfigError
 from stream_app.settings import ModelSettings
+from stream_app.verify.codes import Place
 from stream_app.verify.compare import Answer, unusable_output
 from stream_app.verify.contract import Contract, read_contract
 from stream_app.verify.event import Event, EventPlan, tensors
@@ -65,7 +66,8 @@ class Model:
             found = self._session.run(self._outputs, tensors(self.contract, events))
         except Exception as exc:  # noqa: BLE001 - as above; a row may make the whole batch fail
             if len(events) == 1:
-                return [RefusedError(f"the model fails ({type(exc).__name__})", certain=False)]
+                reason = f"the model fails ({type(exc).__name__})"
+                return [RefusedError(reason, certain=False, place=Place.MODEL)]
             return [answer for event in events for answer in self.answers([event])]
         rows = [output.reshape(len(events), -1).tolist() for output in found]
         return [
@@ -76,7 +78,7 @@ class Model:
     def _answer(self, event: Event, outputs: dict[str, list[Any]]) -> Answer | RefusedError:
         unusable = unusable_output(self.contract, outputs)
         if unusable is not None:
-            return RefusedError(unusable)
+            return RefusedError(unusable, place=Place.OUTPUT)
         return Answer(event.id, event.time_ms, outputs)
 
 

@@ -7,19 +7,15 @@ themselves.
 
 import time
 from array import array
-from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
 from stream_app.adapters.verifier.content import compare_contents
 from stream_app.adapters.verifier.kafka import Ends, VerifyKafka
-from stream_app.adapters.verifier.records import PredictionReader, UnreadableError, read_dead_letter
+from stream_app.adapters.verifier.outcomes import Columns, Expected, OutcomeReader, numbers
 from stream_app.settings import Settings
 from stream_app.verify import (
     Content,
-    Finding,
     InputLog,
     Isolation,
     Kind,
@@ -30,19 +26,15 @@ from stream_app.verify import (
     judge,
 )
 from stream_app.verify.compare import TOLERANCE
-from stream_app.verify.report import SHOWN
 
 Progress = Callable[[str, int, int], None]
 """Told a topic, how many of its offsets are passed, and how many there are."""
 
-Expected = Callable[[Mapping[str, Any]], str | None]
-"""Given a decoded prediction: ``None`` when it is as expected, else what is wrong with it."""
-
-_SETTLE_S = 5.0
-"""How long a transaction that is open when we look may take before it counts as left behind."""
+_SWEEP_S = 12.0
+"""Beyond a dead worker's transaction time-out: its coordinator looks for those that are over every
+10 s, unless told otherwise, and then has markers to write."""
 
 _AGAIN_S = 0.1
-_NO_SOURCE = -1
 
 
 def verify(
@@ -77,7 +69,8 @@ def verify(
     read_committed = isolation is Isolation.READ_COMMITTED
     kafka = VerifyKafka(settings.kafka, read_committed=read_committed)
     try:
-        settle_s = max(wait_s, _SETTLE_S) if read_committed else 0.0
+        longest_s = settings.kafka.transaction_timeout_s + _SWEEP_S
+        settle_s = max(wait_s, longest_s) if read_committed else 0.0
         collector = _Collector(
             settings, kafka, progress or _quietly, expected, wait_s=wait_s, settle_s=settle_s
         )
@@ -93,10 +86,10 @@ def verify(
             outputs,
             promise=Promise(settings.delivery.value),
             isolation=isolation,
-            wrong_content=collector.wrong_content,
+            wrong_content=collector.found.wrong_content,
             content=compared,
             members=kafka.members() if committed else None,
-            notes=collector.notes,
+            notes=(*collector.found.notes, *collector.notes),
         )
     finally:
         kafka.close()
@@ -104,30 +97,6 @@ def verify(
 
 def _quietly(topic: str, done: int, total: int) -> None:
     del topic, done, total
-
-
-class _Columns:
-    """One output partition while it is read."""
-
-    def __init__(self) -> None:
-        self.offsets = array("q")
-        self.source_partition = array("q")
-        self.source_offset = array("q")
-        self.codes: Counter[str] = Counter()
-
-    def log(self, topic: str, partition: int, kind: Kind, ends: Ends) -> OutputLog:
-        return OutputLog(
-            topic=topic,
-            partition=partition,
-            kind=kind,
-            begin=ends.begin,
-            stable_end=ends.stable,
-            end=ends.end,
-            offsets=_numbers(self.offsets),
-            source_partition=_numbers(self.source_partition),
-            source_offset=_numbers(self.source_offset),
-            codes=dict(self.codes),
-        )
 
 
 class _Collector:
@@ -144,13 +113,11 @@ class _Collector:
         self._settings = settings
         self._kafka = kafka
         self._progress = progress
-        self._expected = expected
         self._wait_s = wait_s
         self._settle_s = settle_s
         self._input = settings.input.topic
         self._partitions = kafka.partitions(self._input)
-        self._predictions = PredictionReader(settings)
-        self.wrong_content = Finding()
+        self.found = OutcomeReader(settings, expected)
         self.notes: list[str] = []
 
     # -- the input ----------------------------------------------------------------------------
@@ -161,7 +128,7 @@ class _Collector:
         columns = {p: array("q") for p in self._partitions}
         ranges = {p: (ends[p].begin, ends[p].stable) for p in self._partitions}
         self._read(self._input, ranges, lambda m: columns[m.partition()].append(m.offset()))
-        offsets = {p: _numbers(columns[p]) for p in self._partitions}
+        offsets = {p: numbers(columns[p]) for p in self._partitions}
         committed = self._caught_up(offsets) if judge_offsets else {}
         for p in self._partitions:
             if ends[p].stable < ends[p].end:
@@ -176,18 +143,19 @@ class _Collector:
                 offsets=offsets[p],
                 stable_end=ends[p].stable,
                 end=ends[p].end,
-                committed=committed.get(p),
+                # A group without an offset has not missed what was deleted before it came.
+                committed=_or(committed[p], ends[p].begin) if judge_offsets else None,
                 committed_after=None,
             )
             for p in self._partitions
         ]
 
-    def _caught_up(self, offsets: Mapping[int, Offsets]) -> dict[int, int]:
+    def _caught_up(self, offsets: Mapping[int, Offsets]) -> dict[int, int | None]:
         """Committed offsets; compared with last records, as a marker may end the partition."""
         deadline_s = time.monotonic() + self._wait_s
         while True:
-            committed = self._kafka.committed(self._input, self._partitions, self._wait_s)
-            behind = any(len(o) and committed[p] <= int(o[-1]) for p, o in offsets.items())
+            committed = self._kafka.committed(self._input, self._partitions, self._settle_s)
+            behind = any(len(o) and _or(committed[p], 0) <= o[-1] for p, o in offsets.items())
             if not behind or time.monotonic() >= deadline_s:
                 return committed
             time.sleep(_AGAIN_S)
@@ -195,7 +163,7 @@ class _Collector:
     def settled(self, inputs: list[InputLog], *, judge_offsets: bool) -> list[InputLog]:
         """The same, with what came and what was committed while outcomes were read."""
         after = (
-            self._kafka.committed(self._input, self._partitions, self._wait_s)
+            self._kafka.committed(self._input, self._partitions, self._settle_s)
             if judge_offsets
             else {}
         )
@@ -208,7 +176,7 @@ class _Collector:
                 stable_end=log.stable_end,
                 end=ends[log.partition].end,
                 committed=log.committed,
-                committed_after=after.get(log.partition),
+                committed_after=_or(after[log.partition], 0) if judge_offsets else None,
             )
             for log in inputs
         ]
@@ -236,8 +204,8 @@ class _Collector:
     def outputs(self, topic: str, kind: Kind) -> list[OutputLog]:
         """Every partition of an output topic, read to its stable end."""
         ends = self._stable(topic)
-        columns = {p: _Columns() for p in ends}
-        take = self._prediction if kind is Kind.PREDICTION else self._dead_letter
+        columns = {p: Columns() for p in ends}
+        take = self.found.prediction if kind is Kind.PREDICTION else self.found.dead_letter
         until = {p: (e.begin, self._kafka.readable_end(e)) for p, e in ends.items()}
         self._read(topic, until, lambda m: take(columns[m.partition()], m))
         return [columns[p].log(topic, p, kind, ends[p]) for p in ends]
@@ -254,43 +222,9 @@ class _Collector:
             now = self._kafka.ends(topic, partitions)
         return {p: Ends(first[p].begin, now[p].stable, first[p].end) for p in partitions}
 
-    def _prediction(self, columns: _Columns, message: Any) -> None:
-        try:
-            source, record = self._predictions.read(message.value())
-        except UnreadableError as exc:
-            self._unreadable(columns, message, exc)
-            return
-        self._append(columns, message, source)
-        wrong = self._expected(record) if self._expected is not None else None
-        if wrong is not None:
-            place = f"{message.topic()}[{message.partition()}]@{message.offset()}: {wrong}"
-            self.wrong_content += Finding(1, (place,))
-
-    def _dead_letter(self, columns: _Columns, message: Any) -> None:
-        try:
-            source, code = read_dead_letter(message.headers())
-        except UnreadableError as exc:
-            columns.codes["UNREADABLE"] += 1
-            self._unreadable(columns, message, exc)
-            return
-        columns.codes[code] += 1
-        self._append(columns, message, source)
-
-    def _append(self, columns: _Columns, message: Any, source: tuple[str, int, int]) -> None:
-        topic, partition, offset = source
-        columns.offsets.append(message.offset())
-        columns.source_partition.append(partition if topic == self._input else _NO_SOURCE)
-        columns.source_offset.append(offset)
-
-    def _unreadable(self, columns: _Columns, message: Any, exc: UnreadableError) -> None:
-        self._append(columns, message, ("", _NO_SOURCE, _NO_SOURCE))
-        if len(self.notes) < SHOWN:
-            place = f"{message.topic()}[{message.partition()}]@{message.offset()}"
-            self.notes.append(f"{place} counts as foreign: {exc}")
-
     def _read(self, topic: str, ranges: dict[int, tuple[int, int]], take: Any) -> None:
         self._kafka.read(topic, ranges, take, lambda done, all_: self._progress(topic, done, all_))
 
 
-def _numbers(column: "array[int]") -> Offsets:
-    return np.frombuffer(column, dtype=np.int64) if column else np.empty(0, dtype=np.int64)
+def _or(offset: int | None, otherwise: int) -> int:
+    return otherwise if offset is None else offset

@@ -9,9 +9,10 @@ from typing import Any
 
 import fastavro
 
-from stream_app.adapters.verifier.schemas import Framed, Headers, UnreadableError, WriterSchemas
+from stream_app.adapters.verifier.schemas import Framed, UnreadableError, WriterSchemas
 from stream_app.resources import schema_path
 from stream_app.settings import Settings
+from stream_app.verify.letters import Headers
 
 __all__ = ["PredictionReader", "Source", "UnreadableError", "read_dead_letter", "scored_by"]
 

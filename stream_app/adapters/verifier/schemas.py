@@ -17,13 +17,23 @@ import httpx
 
 from stream_app.errors import UnavailableError
 from stream_app.settings import Framing, RegistrySettings, Settings
-
-Headers = Sequence[tuple[str, bytes | None]]
+from stream_app.verify.letters import Headers
 
 _HEADER = "__value_schema_id"
 _NEVER_STATUSES = frozenset({400, 404, 410, 422})
 """The registry will never say more about this key."""
 _MOST_REFERENCES = 64
+_NO_USABLE_ANSWER = (
+    OSError,
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    KeyError,
+    IndexError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    RecursionError,
+)
 _CREDENTIALS = re.compile(r"//[^/]*@")
 
 
@@ -113,7 +123,7 @@ class WriterSchemas:
             with _client(registry) as client:
                 answer = _get(client, registry, place)
                 return None if answer is None else _with_references(client, registry, answer)
-        except (OSError, httpx.HTTPError, KeyError, TypeError, ValueError) as exc:
+        except _NO_USABLE_ANSWER as exc:
             status = (
                 f" {exc.response.status_code}" if isinstance(exc, httpx.HTTPStatusError) else ""
             )
@@ -126,6 +136,8 @@ class WriterSchemas:
 
 def _framing(value: bytes, headers: Headers) -> tuple[int | str | bytes, int]:
     """The schema's key, an id, a GUID or a fingerprint, and where the Avro bytes begin."""
+    if not value:
+        raise UnreadableError("its value is empty, with neither framing nor an event")
     for name, content in headers:
         if name == _HEADER and content is not None:
             if content[:1] == b"\x01" and len(content) == 17:
@@ -158,7 +170,18 @@ def _client(registry: RegistrySettings) -> httpx.Client:
 
 
 def _get(client: httpx.Client, registry: RegistrySettings, place: str) -> Any:
-    answer = client.get(registry.url.rstrip("/") + place)
+    """An answer of the first address, of several with commas between, that has one."""
+    urls = [url.strip().rstrip("/") for url in registry.url.split(",") if url.strip()]
+    for url in urls[:-1]:
+        try:
+            return _get_from(client, url + place)
+        except _NO_USABLE_ANSWER:
+            continue
+    return _get_from(client, urls[-1] + place)
+
+
+def _get_from(client: httpx.Client, url: str) -> Any:
+    answer = client.get(url)
     never = answer.status_code in _NEVER_STATUSES
     return None if never else answer.raise_for_status().json()
 
@@ -177,7 +200,15 @@ def _with_references(client: httpx.Client, registry: RegistrySettings, answer: A
             found = _get(client, registry, place)
             if found is not None:
                 collect(found)
-        documents.append(json.loads(answer["schema"]))
+        documents.append(_document(answer["schema"]))
 
     collect(answer)
     return documents
+
+
+def _document(text: str) -> Any:
+    """The JSON of a schema; ``None``, which is no schema, where there is none or it is too deep."""
+    try:
+        return json.loads(text)
+    except (RecursionError, ValueError):
+        return None

@@ -1,0 +1,72 @@
+"""The fault codes that dead letters may name, written down once more.
+
+Decides at which stage and at which place of the path each can be found, so that a letter whose
+code belongs to another place than its record's fault is seen. A test keeps the list as long as
+the product's.
+"""
+
+from enum import StrEnum
+
+
+class Place(StrEnum):
+    """How far an event got; each is looked at only where all before it were good."""
+
+    NULL = "the value is there"
+    SIZE = "the value is not too large"
+    FRAMING = "the framing"
+    SCHEMA = "the schema"
+    BYTES = "the bytes"
+    VALUES = "the values"
+    TIME = "the time"
+    MODEL = "the model"
+    OUTPUT = "the outputs"
+    ENCODE = "the prediction's schema"
+    DELIVERY = "the prediction's size"
+    CRASH = "the process"
+
+
+_FOUND_AT = {
+    "decode": {
+        "TOMBSTONE": {Place.NULL},
+        "TOO_SHORT": {Place.FRAMING},
+        "TOO_LARGE": {Place.SIZE},
+        "BAD_MAGIC": {Place.FRAMING},
+        "UNKNOWN_SCHEMA": {Place.SCHEMA},
+        "SCHEMA_NOT_ALLOWED": {Place.SCHEMA},
+        "SCHEMA_INCOMPATIBLE": {Place.SCHEMA},
+        "SCHEMA_RECURSIVE": {Place.SCHEMA},
+        "SCHEMA_ZERO_WIDTH_ITEMS": {Place.SCHEMA},
+        "SCHEMA_LIMIT": {Place.SCHEMA},
+        "DECODE_ERROR": {Place.BYTES},
+        "TRAILING_BYTES": {Place.BYTES},
+        "BAD_ENUM": {Place.BYTES},
+        "OUT_OF_RANGE": {Place.BYTES, Place.VALUES},
+        "BAD_LOGICAL_VALUE": {Place.VALUES},
+    },
+    "validate": {
+        "MISSING_FEATURE": {Place.VALUES},
+        "NON_FINITE": {Place.VALUES},
+        "WRONG_TYPE": {Place.VALUES},
+        "WRONG_SHAPE": {Place.VALUES},
+        "UNSEEN_CATEGORY": {Place.VALUES},
+        "MISSING_ID": {Place.VALUES},
+        "TIME_OUT_OF_RANGE": {Place.TIME},
+    },
+    "infer": {
+        "MODEL_FAILED": {Place.MODEL},
+        "NON_FINITE_OUTPUT": {Place.OUTPUT},
+        "PROCESS_CRASHED": {Place.CRASH},
+    },
+    "encode": {"ENCODE_ERROR": {Place.ENCODE}},
+    "deliver": {"OUTPUT_TOO_LARGE": {Place.DELIVERY}},
+}
+
+STAGES = {code: stage for stage, codes in _FOUND_AT.items() for code in codes}
+"""The stage of each code."""
+
+PLACES = {code: frozenset(places) for codes in _FOUND_AT.values() for code, places in codes.items()}
+"""Where each code can be found."""
+
+OF_ITS_TIME = frozenset({Place.SIZE, Place.SCHEMA, Place.ENCODE, Place.DELIVERY, Place.CRASH})
+"""What depends on more than event, contract and model: on a limit that was set then, on what the
+registry knew, on the broker's limits, on native code."""
