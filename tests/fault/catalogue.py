@@ -118,11 +118,11 @@ CATALOGUE: tuple[Fault, ...] = (
         tests=2,
         quick=1,
     ),
-    Fault("F45", "certificates, tokens and rights that change while running", tests=9),
+    Fault("F45", "certificates, tokens and rights that change while running", tests=10),
 )
 
 BESIDE: tuple[Fault, ...] = (
-    Fault("controls", "workers, logs and verifiers broken on purpose", tests=15, quick=15),
+    Fault("controls", "workers, logs and verifiers broken on purpose", tests=26, quick=26),
     Fault("fuzz", "a million hostile cases"),
     Fault("recovery", "how long the group stands still after a kill", tests=2),
 )
