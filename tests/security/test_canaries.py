@@ -10,8 +10,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+import onnxruntime
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
+from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from stream_app.core.metrics import METRICS
 from tests.car_loan import BROKEN, encoded, event
@@ -115,6 +118,7 @@ def test_no_canary_leaves_its_place_while_a_worker_scores(doors: Doors, job: Job
         answers = [worker.get(path)[1] for path in ("/", "/livez", "/readyz", "/settings")]
         assert worker.stop() == 0
         log = worker.log()
+    assert_tools_tell_no_canary(doors.plain(job), bad)
     assert "MODEL" in {headers["err.code"].decode()[:5] for _, headers in found}
     for value, headers in found:
         ours = {k: v for k, v in headers.items() if k.startswith(OURS)}
@@ -127,6 +131,25 @@ def test_no_canary_leaves_its_place_while_a_worker_scores(doors: Doors, job: Job
     assert canaries(log) == []
     assert canaries(metrics) == []
     assert [canaries(answer) for answer in answers] == [[]] * 4
+
+
+def assert_tools_tell_no_canary(job: Job, bad: int) -> None:
+    """What those who look after a job read: all topics by the verifier, and the dead letters."""
+    told = {
+        arguments: run(job, *arguments)
+        for arguments in (
+            ("verify", "--json"),
+            ("verify", "--json", "--content"),
+            ("verify", "--content"),
+            ("status",),
+            ("status", "--json", "--dead-letters", str(bad)),
+        )
+    }
+    for arguments, text in told.items():
+        assert "Traceback" not in text, text
+        assert canaries(text) == [], arguments
+    assert '"predictions"' in told["verify", "--json"], "topics were read"
+    assert "MODEL" in told["status", "--json", "--dead-letters", str(bad)], "letters were read"
 
 
 def dead(worker: Worker) -> float:
@@ -179,6 +202,17 @@ def test_labels_of_metrics_are_of_few_values_known_beforehand() -> None:
     labels = {label for metric in METRICS for label in metric.labels}
     assert labels <= known
     assert not labels & {"key", "topic", "id", "event_id", "client", "host"}
+
+
+def test_the_model_that_chokes_quotes_what_it_chokes_on(tmp_path: Path) -> None:
+    """Else nothing would be proved by not finding it."""
+    pack_quoting_model(tmp_path)
+    model = tmp_path / "car_loan" / "1" / "model.onnx"
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    row = np.array([[918_273, 0, 0, 0, 0, 0, 0]], dtype=np.float32)
+    with pytest.raises(state.InvalidArgument) as choked:
+        session.run(None, {"features": row})
+    assert canaries(str(choked.value)) == ["918273"]
 
 
 def test_a_canary_would_be_found() -> None:

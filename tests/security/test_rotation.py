@@ -1,4 +1,4 @@
-"""Certificates and passwords that are replaced while a worker scores: F45.
+"""Certificates, authorities and passwords that are replaced while a worker scores: F45.
 
 Decides that a worker takes the new ones by itself between two transactions, whatever else happens
 to its files meanwhile, and that nothing is lost or answered twice.
@@ -34,15 +34,26 @@ def trusted(doors: Doors, *authorities: Authority) -> Iterator[None]:
     """While it lasts the door of client certificates trusts these, and nobody else."""
     store = doors.ours.folder / ("-".join(each.name for each in authorities) + ".store.pem")
     store.write_bytes(b"".join(each.certificate.read_bytes() for each in authorities))
-    set_store(doors, store)
+    set_store(doors, "truststore", store)
     try:
         yield
     finally:
-        set_store(doors, doors.ours.certificate)
+        set_store(doors, "truststore", doors.ours.certificate)
 
 
-def set_store(doors: Doors, store: Path) -> None:
-    name = "listener.name.mutual.ssl.truststore.location"
+@contextmanager
+def shown_by(doors: Doors, authority: Authority) -> Iterator[None]:
+    """While it lasts that door shows a certificate that this one signed."""
+    store = authority.issue("broker-mutual", file_name=f"{authority.name}-mutual").both
+    set_store(doors, "keystore", store)
+    try:
+        yield
+    finally:
+        set_store(doors, "keystore", doors.ours.issue("broker-mutual").both)
+
+
+def set_store(doors: Doors, kind: str, store: Path) -> None:
+    name = f"listener.name.mutual.ssl.{kind}.location"
     entry = ConfigEntry(name, str(store), incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ResourceType.BROKER, "1", incremental_configs=[entry])
     admin = AdminClient({"bootstrap.servers": doors.cluster.bootstrap_servers})
@@ -167,6 +178,30 @@ def test_old_credentials_that_are_dead_already_are_replaced_in_the_middle_of_eve
             run.stop_load()
         files.put_key(doors.worker)
         files.put_certificate(doors.worker)
+
+
+@pytest.mark.fault("F45")
+def test_a_new_authority_is_trusted_once_its_file_says_so(
+    bench: Bench, doors: Doors, tmp_path: Path
+) -> None:
+    """The broker's certificate moves first; the worker knows nobody until the file follows."""
+    coming = Authority(doors.ours.folder, f"above-{bench.variant}")
+    trusts = tmp_path / "authority.pem"
+    trusts.write_bytes(doors.ours.certificate.read_bytes())
+    more = {"kafka__ssl_ca_file": str(trusts), "kafka__credentials_check_s": LOOK_S}
+    (broker,) = doors.cluster.brokers
+    with scoring(bench, doors, "MUTUAL", **more) as (run, worker):
+        with shown_by(doors, coming):
+            with run.fault("every connection is cut, and the broker is a stranger"):
+                broker.kill()
+                broker.start()
+            worker.wait_for("kafka_client_error", NOTICED_S)
+            trusts.write_bytes(doors.strangers.certificate.read_bytes())
+            until("another's is refused", lambda: refused(worker, "kafka.ssl_ca_file"), NOTICED_S)
+            trusts.write_bytes(coming.certificate.read_bytes())
+            goes_on(run, worker)
+            run.stop_load()
+        trusts.write_bytes(doors.ours.certificate.read_bytes())
 
 
 @pytest.mark.fault("F45")
