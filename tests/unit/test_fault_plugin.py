@@ -71,7 +71,7 @@ def run(
 
 @pytest.mark.parametrize(
     ("whole", "beside"),
-    [("quick", ("-n", "2")), ("faults", ()), ("faults", ("-n", "2")), ("recovery", ())],
+    [("quick", ()), ("faults", ()), ("faults", ("-n", "2")), ("recovery", ())],
 )
 def test_a_whole_run_passes_and_one_without_a_test_fails(
     tmp_path: Path, whole: str, beside: tuple[str, ...]
@@ -101,7 +101,7 @@ def test_a_fault_that_does_not_fire_fails_a_whole_run(tmp_path: Path) -> None:
 
 def test_a_fault_that_a_machine_cannot_do_is_listed_with_the_reason(tmp_path: Path) -> None:
     left = "@pytest.mark.skip(reason='no network namespace')\n" + WHOLE["test_F26_0"]
-    status, told, report = run(tmp_path, WHOLE | {"test_F26_0": left}, "--whole=faults", "-n", "2")
+    status, told, report = run(tmp_path, WHOLE | {"test_F26_0": left}, "--whole=faults")
     assert (status, "MISSING" in told) == (0, False), told
     assert "not run here: F26 " in told
     assert "because no network namespace" in told
