@@ -12,8 +12,8 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from stream_app.adapters.kafka.access_check import access_faults, hidden_topics
 from stream_app.adapters.local_kafka import LocalKafka
+from stream_app.preflight import Preflight
 from tests.worker import Job, until
 
 READ_INPUT, WRITE_PREDICTIONS, WRITE_DLQ, READ_GROUP, WRITE_TRANSACTION = RIGHTS = (
@@ -89,13 +89,5 @@ def revoke(cluster: LocalKafka, job: Job, right: str) -> None:
 
 
 def told(job: Job) -> str:
-    """What the preflight says of rights, hidden topics among them."""
-    settings = job.settings
-    topics = {
-        settings.input.topic: READ_INPUT,
-        settings.predictions_topic: WRITE_PREDICTIONS,
-        settings.dlq_topic: WRITE_DLQ,
-    }
-    hidden = hidden_topics(settings, list(topics))
-    faults = [words(job, topics[topic]) for topic in hidden]
-    return "\n".join([*faults, *access_faults(settings)])
+    """All faults that the preflight finds, one a line."""
+    return "\n".join(fault.text for fault in Preflight(job.settings).run().faults)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from stream_app.errors import ExitStatus
 from tests.car_loan import Feed, assert_exactly_once
+from tests.security.check_command import check
 from tests.security.doors import Doors
 from tests.security.rights import RIGHTS, grant, revoke, told, words
 from tests.worker import Job, Workers, until
@@ -31,8 +33,12 @@ def test_each_missing_right_is_named(doors: Doors, tmp_path: Path, right: str) -
     job = doors.job(tmp_path, "GUARDED")
     grant(doors.cluster, job)
     revoke(doors.cluster, job, right)
-    until(f"it is told: {right}", lambda: words(job, right) in told(job), 20)
-    assert [line for line in told(job).splitlines() if words(job, right) not in line] == []
+    until(f"it alone is told: {right}", partial(alone_told, job, right), 20)
+    status, text = check(job)
+    assert status == ExitStatus.CONFIG, text
+    assert words(job, right) in text
+    assert "kafka-acls --add" in text, "the command that gives it"
+    assert text.count("missing ACL") == 1
 
 
 def test_a_worker_without_a_right_ends_at_its_start_and_names_it(

@@ -1,7 +1,5 @@
 """TLS with a real broker: who gets in, and what each who does not is told, before anything runs."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -13,24 +11,10 @@ from stream_app.adapters.kafka.admin import KafkaAdmin
 from stream_app.errors import ConfigError
 from stream_app.settings import load_settings
 from tests.car_loan import Feed, assert_exactly_once
+from tests.security.check_command import check
 from tests.security.doors import PASSWORD, Doors
 from tests.security.rights import grant
 from tests.worker import Job, Workers
-
-CHECK_S = 120
-
-
-def check(job: Job) -> tuple[int, str]:
-    """Exit status and all that `stream-app check` says, spaces made one."""
-    done = subprocess.run(
-        [sys.executable, "-m", "stream_app", "check"],
-        env=job.environment({}),
-        capture_output=True,
-        text=True,
-        timeout=CHECK_S,
-        check=False,
-    )
-    return done.returncode, " ".join((done.stdout + done.stderr).split())
 
 
 @pytest.mark.parametrize("door", ["MUTUAL", "SCRAM"])
