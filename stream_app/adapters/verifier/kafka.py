@@ -88,8 +88,9 @@ class VerifyKafka:
             raise self._translated("reading the list of topics", exc) from exc
         if topic not in topics:
             raise UnavailableError(
-                f"topic {topic!r} does not exist at {self._kafka.bootstrap_servers}; nothing can "
-                "be verified without it: correct the name, or create it (stream-app topics create)"
+                f"topic {topic!r} does not exist at {self._kafka.bootstrap_servers}, or is hidden "
+                "from us for want of the right to read it; nothing can be verified without it: "
+                "correct the name, create it (stream-app topics create), or grant Read"
             )
         return sorted(topics[topic].partitions)
 
