@@ -34,7 +34,7 @@ def test_damaged_records_stop_the_worker_and_come_out_once_they_are_mended(
     bench: Bench, lone_kafka: RealKafka, damage: Callable[[Batch], None]
 ) -> None:
     # Expected: the broker, stopped in order, serves them as they lie; the client's check of the
-    # checksum, or of the format, finds it. Nothing of the batch is scored, nothing behind it either.
+    # checksum, or of the format, finds it. Nothing of the batch is scored, and nothing behind it.
     (broker,) = brokers_of(lone_kafka)
     with (
         all_back_afterwards(lone_kafka),

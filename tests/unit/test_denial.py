@@ -59,5 +59,5 @@ def test_a_right_that_is_missed_again_and_again_ends_the_worker_all_the_same(
     for _ in range(30):
         bench.fetch(lambda: [denied])
         bench.clock.time_s += 2
-    with pytest.raises(FatalError, match="waited for worker.denied_patience_s"):
+    with pytest.raises(FatalError, match=r"waited for worker\.denied_patience_s"):
         bench.fetch(lambda: [denied])
