@@ -80,7 +80,7 @@ sasl_password = "{SECRET}"
 ssl_key_password = "{SECRET}"
 properties = {{ "ssl.keystore.password" = "{SECRET}" }}
 [registry]
-url = "http://user:{SECRET}@registry:8081/api"
+url = "https://user:{SECRET}@registry:8081/api"
 password = "{SECRET}"
 """
 
