@@ -65,7 +65,10 @@ def read_records(
     if not waiting:
         return
     errors = ClientErrors()
-    consumer: Any = new_client(Consumer, kafka, errors, _PROPERTIES)
+    # The library asks for a group even of those who never join one, and looks up its coordinator:
+    # ours, as for another one nobody has the right.
+    properties = {**_PROPERTIES, "group.id": kafka.group}
+    consumer: Any = new_client(Consumer, kafka, errors, properties)
     try:
         consumer.assign([TopicPartition(topic, p, starts[p]) for p in sorted(waiting)])
         while waiting:
@@ -83,8 +86,6 @@ def read_records(
 
 
 _PROPERTIES = {
-    # The library asks for a group even of those who never join one.
-    "group.id": "stream-app-tail",
     "enable.auto.commit": False,
     "enable.auto.offset.store": False,
     "auto.offset.reset": "error",
