@@ -137,6 +137,9 @@ class Loop:
             wait_s = min(wait_s, due_s)
         records = self._source.fetch(self._bound.records, wait_s)
         fetched_s = self._clock.now_s()
+        if not self._health.assignment_seen and self._source.membership().is_member:
+            # A spare member is told of no assignment where the group has KIP-848's protocol.
+            self._health.assignment_seen = True
         if len(records):
             self._telemetry.observe(STEP_SECONDS, fetched_s - now_s, "fetch")
         if self._restoring and not self._processor.restore(sorted(self._restoring)):

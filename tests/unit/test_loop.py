@@ -161,6 +161,15 @@ def test_a_side_that_does_not_open_is_asked_again_after_a_pause(
     assert pauses == [0.2, 0.4, 0.8]
 
 
+def test_a_member_that_no_partition_is_for_is_ready_without_a_word_from_the_group() -> None:
+    spare = bench([None])
+    assert not spare.loop._health.assignment_seen
+    spare.source._generation = 1
+    spare.loop._connect(lambda: False)
+    spare.loop.turn()
+    assert spare.loop._health.assignment_seen
+
+
 def test_new_credentials_are_taken_between_two_units() -> None:
     case = bench([Step("assign", ALL)], files=["", "new", "new", "newer"])
     case.run()
