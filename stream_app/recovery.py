@@ -1,10 +1,9 @@
 """What is owed after trouble, before records may count again.
 
 Decides the order: wait, then new clients (both when the credentials are new, else the one that is
-over), then
-back to the committed offsets. While anything is owed the partitions concerned bring no records
-that count; while we wait none are fetched, but fetching goes on so that the group sees a live
-member.
+over), then back to the committed offsets. While anything is owed the partitions concerned bring no
+records that count; while we wait none are fetched, but fetching goes on so that the group sees a
+live member.
 """
 
 from collections.abc import Mapping, Sequence
