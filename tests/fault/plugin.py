@@ -40,7 +40,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "tests; faults: what may run side by side; recovery: what must run alone",
     )
     group.addoption(
-        "--fault-report", type=Path, default=None, metavar="FILE", help="write the report as JSON"
+        "--fault-report",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help="write the report as JSON, and failures beside it when they happen",
     )
 
 
@@ -56,13 +60,33 @@ def pytest_configure(config: pytest.Config) -> None:
         "fault(name, quick=False, protocols='alternate'): a run under a fault of the catalogue; "
         "quick: in the short tier too; protocols: 'each' seed with both, or 'alternate'",
     )
-    if _whole(config) is None or hasattr(config, "workerinput"):
+    if hasattr(config, "workerinput"):
+        return
+    report: Path | None = config.getoption("--fault-report")
+    if report is not None:
+        config.pluginmanager.register(_Failures(report.with_suffix(".failures.txt")))
+    if _whole(config) is None:
         return
     given = [name for name in (*_NARROWING, *_NARROWING_TOO) if config.getoption(name, None)]
     if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
         given.append("a path")
     if given:
         raise pytest.UsageError(f"--whole runs everything: leave it, or this, out: {given}")
+
+
+class _Failures:
+    """Writes each failure down when it happens: a whole run tells of them hours later."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.unlink(missing_ok=True)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """One test, or its fixtures, on whichever process."""
+        if report.failed:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(f"=== {report.nodeid} ({report.when})\n{report.longreprtext}\n\n")
 
 
 def _whole(config: pytest.Config) -> Whole | None:

@@ -109,6 +109,20 @@ def test_a_fault_that_a_machine_cannot_do_is_listed_with_the_reason(tmp_path: Pa
     assert [each["fault"] for each in report["not_run_here"]] == ["F26"]
 
 
+@pytest.mark.parametrize("beside", [(), ("-n", "2")])
+def test_a_failure_is_written_down_before_the_run_is_over(
+    tmp_path: Path, beside: tuple[str, ...]
+) -> None:
+    kept = tmp_path / "report.failures.txt"
+    kept.write_text("of another run", "utf-8")
+    fails = {"fails": "def test_1(): raise ValueError('why it failed')\n"}
+    status, _, _ = run(tmp_path, fails, *beside)
+    assert status == 1
+    told = kept.read_text("utf-8")
+    assert told.startswith("=== made_up/test_all.py::test_1 (call)\n")
+    assert "why it failed" in told
+
+
 @pytest.mark.parametrize("narrowing", ["-k=F3", "--seed=1", "made_up"])
 def test_a_whole_run_is_not_narrowed(tmp_path: Path, narrowing: str) -> None:
     status, told, _ = run(tmp_path, {}, "--whole=faults", narrowing)
