@@ -21,7 +21,7 @@ def circumstances(*, at_a_time: int) -> dict[str, object]:
         at_a_time: How many tests ran side by side.
     """
     return {
-        "commit": _commit(),
+        "commit": commit(),
         "date": datetime.now(UTC).date().isoformat(),
         "machine": {
             "processor": _processor(),
@@ -37,7 +37,7 @@ def circumstances(*, at_a_time: int) -> dict[str, object]:
     }
 
 
-def _commit() -> str:
+def commit() -> str:
     """With ``-dirty`` behind it where files were changed; empty outside a repository."""
     asked = ["git", "describe", "--always", "--dirty"]
     try:

@@ -57,6 +57,8 @@ def refuse_parts(faults: Mapping[str, Any], recovery: Mapping[str, Any]) -> None
         for lack in ("failed", "missing"):
             if report[lack]:
                 raise NotWholeError(f"the report of {whole} has {lack}: {report[lack]}")
+    if faults["commit"].endswith("-dirty"):
+        raise NotWholeError(f"of files that are in no commit: {faults['commit']}")
     if faults["commit"] != recovery["commit"]:
         raise NotWholeError(f"of two commits: {faults['commit']} and {recovery['commit']}")
 

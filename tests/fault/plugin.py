@@ -13,6 +13,7 @@ import pytest
 from tests.fault.bench import Bench
 from tests.fault.circumstances import circumstances
 from tests.fault.gate import PROTOCOLS, SEEDS, Whole, missing
+from tests.fault.journal import JOURNAL, Journal, done_before
 from tests.fault.record import Asked, Variant
 from tests.fault.summary import Summary, write_table
 
@@ -46,6 +47,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE",
         help="write the report as JSON, and failures beside it when they happen",
     )
+    group.addoption(
+        "--resume",
+        action="store_true",
+        help="with --whole: go on with a run of this commit that was cut short; what failed in it "
+        "has failed",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -58,7 +65,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         "fault(name, quick=False, protocols='alternate'): a run under a fault of the catalogue; "
-        "quick: in the short tier too; protocols: 'each' seed with both, or 'alternate'",
+        "quick: in the short tier too; protocols: 'alternate' from seed to seed, or 'each', where "
+        "there is one seed only, with both",
     )
     if hasattr(config, "workerinput"):
         return
@@ -66,7 +74,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if report is not None:
         config.pluginmanager.register(_Failures(report.with_suffix(".failures.txt")))
     if _whole(config) is None:
+        if config.getoption("--resume"):
+            raise pytest.UsageError("--resume goes on with a whole run: give --whole too")
         return
+    if report is not None:
+        journal = Journal(report.with_suffix(".journal.jsonl"), config.getoption("--resume"))
+        config.pluginmanager.register(journal, JOURNAL)
     given = [name for name in (*_NARROWING, *_NARROWING_TOO) if config.getoption(name, None)]
     if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
         given.append("a path")
@@ -118,17 +131,19 @@ def _variants(config: pytest.Config, *, each: bool) -> list[Variant]:
         seeds = list(range(1, many + 1))
     else:
         seeds = [1]
-    if each:
-        return [Variant(seed, protocol) for seed in seeds for protocol in PROTOCOLS]
+    if each and seeds == [1]:
+        return [Variant(1, protocol) for protocol in PROTOCOLS]
     return [Variant(seed, PROTOCOLS[(seed - 1) % 2]) for seed in seeds]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is of another tier; note the others, so that each is accounted for."""
-    left = [item for item in items if not _belongs(item, config)]
+    done = done_before(config)
+    left = [item for item in items if item.nodeid in done or not _belongs(item, config)]
     if left:
         config.hook.pytest_deselected(items=left)
-        items[:] = [item for item in items if _belongs(item, config)]
+        gone = set(left)
+        items[:] = [item for item in items if item not in gone]
     for item in items:
         marker = item.get_closest_marker("fault")
         if marker is not None:
@@ -169,9 +184,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     whole = _whole(session.config)
     if reporter is None or whole is None:
         return
-    nothing_failed = session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
-    if nothing_failed and missing(_summary(reporter), whole):
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
+        summary = _summary(reporter)
+        good = not (summary.failed or missing(summary, whole))
+        session.exitstatus = pytest.ExitCode.OK if good else pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(
@@ -197,7 +213,9 @@ def pytest_terminal_summary(
 
 
 def _summary(terminalreporter: pytest.TerminalReporter) -> Summary:
-    reports = [
+    journal = terminalreporter.config.pluginmanager.getplugin(JOURNAL)
+    reports = [] if journal is None else list(journal.before)
+    reports += [
         report
         for several in terminalreporter.stats.values()
         for report in several

@@ -48,7 +48,12 @@ def test_one_worker_killed_at_every_failpoint(bench: Bench, kafka: RealKafka) ->
 
 @pytest.mark.fault("F1", quick=True, protocols="each")
 def test_one_of_three_workers_killed_at_every_failpoint(bench: Bench, kafka: RealKafka) -> None:
-    with bench.run(kafka, batch__max_records="128", batch__transaction_records="1000") as run:
+    with bench.run(
+        kafka,
+        per_second=3_000,  # so much that something waits in the moment after a commit too
+        batch__max_records="128",
+        batch__transaction_records="1000",
+    ) as run:
         run.start()
         run.start()
         run.scoring()

@@ -75,6 +75,7 @@ def test_findings_that_a_fault_brings_with_it_stand_apart_with_the_reason() -> N
         pytest.param({"failed": ["a test"]}, {}, id="a test failed"),
         pytest.param({}, {"failed": ["a test"]}, id="a measurement failed"),
         pytest.param({"commit": "another"}, {}, id="of two commits"),
+        pytest.param({"commit": "a-dirty"}, {"commit": "a-dirty"}, id="of no commit"),
     ],
 )
 def test_reports_that_are_not_whole_are_refused(

@@ -55,6 +55,11 @@ def run(
     (folder / "made_up").mkdir()
     (folder / "made_up" / "test_all.py").write_text(PREFACE + "\n".join(tests.values()), "utf-8")
     (folder / "pytest.ini").write_text("[pytest]\ntestpaths = made_up\n", "utf-8")
+    return again(folder, *arguments)
+
+
+def again(folder: Path, *arguments: str) -> tuple[int, str, dict[str, Any] | None]:
+    """As :func:`run`, with the tests that are there."""
     report = folder / "report.json"
     plugins = ["-p", "tests.fault.plugin", "-p", "no:cacheprovider"]
     ran = subprocess.run(
@@ -134,3 +139,48 @@ def test_a_whole_run_is_not_narrowed(tmp_path: Path, narrowing: str) -> None:
 def test_the_makefile_asks_for_whole_runs(whole: str) -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     assert f"--whole={whole}" in makefile
+
+
+RESUMED = {
+    name: text for name, text in WHOLE.items() if name in {"test_recovery_0", "test_recovery_1"}
+}
+FAILING = RESUMED["test_recovery_1"].replace("fires(bench, ('',))", "raise ValueError")
+
+
+@pytest.mark.parametrize("beside", [(), ("-n", "2")])
+def test_a_run_cut_short_is_gone_on_with_and_does_nothing_twice(
+    tmp_path: Path, beside: tuple[str, ...]
+) -> None:
+    journal = tmp_path / "report.journal.jsonl"
+    assert run(tmp_path, RESUMED, "--whole=recovery", *beside)[0] == 0
+    lines = journal.read_text("utf-8").splitlines()
+    of_one = "test_recovery_1[consumer-seed1]"
+    journal.write_text("".join(f"{line}\n" for line in lines if of_one not in line), "utf-8")
+    status, told, report = again(tmp_path, "--whole=recovery", "--resume", *beside)
+    assert (status, "1 passed" in told) == (0, True), told
+    assert report is not None
+    assert (len(report["runs"]), report["missing"]) == (4, [])
+    status, told, report = again(tmp_path, "--whole=recovery", "--resume", *beside)
+    assert status == 0, told
+    assert report is not None
+    assert len(report["runs"]) == 4
+
+
+def test_what_failed_is_given_no_second_chance(tmp_path: Path) -> None:
+    fails = RESUMED | {"test_recovery_1": FAILING}
+    assert run(tmp_path, fails, "--whole=recovery")[0] == 1
+    (tmp_path / "made_up" / "test_all.py").write_text(PREFACE + "\n".join(RESUMED.values()))
+    status, _, report = again(tmp_path, "--whole=recovery", "--resume")
+    assert status == 1
+    assert report is not None
+    assert len(report["failed"]) == 2
+
+
+def test_a_run_of_another_commit_is_not_gone_on_with(tmp_path: Path) -> None:
+    assert run(tmp_path, RESUMED, "--whole=recovery")[0] == 0
+    journal = tmp_path / "report.journal.jsonl"
+    lines = [json.loads(line) for line in journal.read_text("utf-8").splitlines()]
+    lines[0]["commit"] = "0c0ffee"
+    journal.write_text("".join(f"{json.dumps(line)}\n" for line in lines), "utf-8")
+    status, told, _ = again(tmp_path, "--whole=recovery", "--resume")
+    assert (status, "of commit 0c0ffee" in told) == (4, True), told

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from stream_app.adapters.kafka.topic_identity import TopicIdentity
 from stream_app.core.position_notes import PositionNote
-from stream_app.errors import ConfigError, DataError, RetriableError, UnavailableError
+from stream_app.errors import ConfigError, DataError, FatalError, RetriableError, UnavailableError
 from stream_app.settings import load_settings
 from tests.fakes import FakeClock
 from tests.worker import until
@@ -54,6 +54,10 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Answers:
     made = Answers(monkeypatch)
     made.identity.learn()
     return made
+
+
+def exhausted() -> str | None:
+    raise FatalError("no memory for another thread")
 
 
 def away() -> str | None:
@@ -121,6 +125,14 @@ def test_a_broker_that_is_away_says_nothing_about_the_topic(cluster: Answers) ->
     cluster.says("two")
     with pytest.raises(DataError):
         cluster.identity.check_now()
+
+
+def test_a_process_that_can_ask_nobody_any_more_ends(cluster: Answers) -> None:
+    cluster.answer = exhausted
+    with pytest.raises(FatalError, match="another thread"):
+        cluster.after(60)
+    with pytest.raises(FatalError, match="another thread"):
+        cluster.identity.learn()
 
 
 def test_suspicion_asks_at_once(cluster: Answers) -> None:

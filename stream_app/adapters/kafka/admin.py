@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from stream_app.adapters.kafka.config import Properties, common_properties
-from stream_app.adapters.kafka.errors import explain, no_token_came
+from stream_app.adapters.kafka.errors import end_if_exhausted, explain, no_token_came
 from stream_app.adapters.kafka.tls_probe import certificate_fault, tls_fault
 from stream_app.errors import ConfigError, StreamAppError, UnavailableError
 from stream_app.settings import KafkaSettings
@@ -61,7 +61,12 @@ class ClientErrors:
         self.first_cause: Any = None
 
     def __call__(self, error: Any) -> None:
-        """Called by the client, on the thread that polls it."""
+        """Called by the client, on the thread that polls it.
+
+        Raises:
+            FatalError: the client has no threads; the poll raises it.
+        """
+        end_if_exhausted(error)
         known = self.first_cause
         # "All brokers are down" follows every other reason and explains none.
         if known is None or known.code() == KafkaError._ALL_BROKERS_DOWN:
@@ -190,6 +195,7 @@ def new_client(
 
     Raises:
         ConfigError: the library refuses a property.
+        FatalError: there is no room for its threads.
     """
     merged: Properties = {
         **kafka.properties,
@@ -200,6 +206,7 @@ def new_client(
     try:
         return make(merged)
     except KafkaException as exc:
+        end_if_exhausted(exc.args[0])
         fault = certificate_fault(kafka)
         reason = fault or explain("the Kafka client refuses its settings", exc.args[0])
         raise ConfigError(reason) from exc

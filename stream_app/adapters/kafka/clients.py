@@ -9,7 +9,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, Producer
 
-from stream_app.adapters.kafka.errors import explain
+from stream_app.adapters.kafka.errors import end_if_exhausted, explain
 from stream_app.adapters.kafka.tls_probe import certificate_fault
 from stream_app.errors import RetriableError
 from stream_app.settings import KafkaSettings
@@ -20,6 +20,7 @@ def new_consumer(properties: Mapping[str, Any], kafka: KafkaSettings) -> Any:
 
     Raises:
         RetriableError: not with these properties, or not now.
+        FatalError: there is no room for its threads.
     """
     return _new(Consumer, properties, kafka)
 
@@ -33,5 +34,6 @@ def _new(make: Any, properties: Mapping[str, Any], kafka: KafkaSettings) -> Any:
     try:
         return make(dict(properties))
     except KafkaException as exc:
+        end_if_exhausted(exc.args[0])
         fault = certificate_fault(kafka)
         raise RetriableError(fault or explain("making a client", exc.args[0])) from exc

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from stream_app.adapters.kafka.errors import explain
+from stream_app.adapters.kafka.errors import end_if_exhausted, explain
 from stream_app.core.metrics import CLIENT_ERRORS
 from stream_app.ports import Telemetry
 
@@ -23,6 +23,11 @@ class ErrorLog:
         self._telemetry = telemetry
 
     def __call__(self, error: Any) -> None:
-        """One error."""
+        """One error.
+
+        Raises:
+            FatalError: the client has no threads; the poll that called this raises it.
+        """
         self._telemetry.count(CLIENT_ERRORS, 1, error.name())
         log.warning("kafka_client_error", client=self._client, reason=explain("connection", error))
+        end_if_exhausted(error)

@@ -4,6 +4,7 @@ Decides the class once, from the flags and codes of librdkafka; every adapter th
 client raises through here.
 """
 
+import re
 from typing import Any
 
 from confluent_kafka import KafkaError
@@ -21,6 +22,8 @@ _FENCED = {
     KafkaError.PRODUCER_FENCED,
     KafkaError.INVALID_TXN_STATE,
 }
+_NO_ROOM = KafkaError._CRIT_SYS_RESOURCE
+_NO_THREAD = re.compile("Failed to create (background )?thread")
 _REMEDIES = {
     KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: (
         "missing ACL: Write on the TransactionalId prefix of kafka.group"
@@ -42,6 +45,10 @@ _REMEDIES = {
         "kafka.group"
     ),
     KafkaError.UNKNOWN_TOPIC_OR_PART: "create the topic: stream-app topics create",
+    _NO_ROOM: (
+        "no memory, or no room, for another thread: give this process more memory, or raise its "
+        "limit of processes (`ulimit -u`, the container's pids limit)"
+    ),
 }
 _NOT_GIVEN = "SASL OAUTHBEARER token"
 _NOT_ACCEPTED = "invalid_token"
@@ -69,6 +76,19 @@ def explain(what: str, error: Any, known: str | None = None) -> str:
     remedy = known or _token_remedy(error.str() or "") or _REMEDIES.get(error.code())
     text = f"{what}: {error.str()} [{error.name()}]"
     return f"{text}; {remedy}" if remedy else text
+
+
+def end_if_exhausted(error: Any) -> None:
+    """Refuse to go on with a client that could not start its threads.
+
+    It says so once, on the side or without a code, and answers nobody from then on: every call
+    would only time out.
+
+    Raises:
+        FatalError: ``error`` says that.
+    """
+    if error.code() == _NO_ROOM or _NO_THREAD.search(error.str() or ""):
+        raise FatalError(f"starting a client: {error.str()}; {_REMEDIES[_NO_ROOM]}")
 
 
 def no_token_came(error: Any) -> bool:

@@ -15,7 +15,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from stream_app.adapters.kafka.admin import KafkaAdmin
 from stream_app.adapters.kafka.spare_thread import SpareThread
 from stream_app.core.position_notes import PositionNote
-from stream_app.errors import ConfigError, DataError, RetriableError, StreamAppError
+from stream_app.errors import ConfigError, DataError, FatalError, RetriableError, StreamAppError
 from stream_app.ports import Clock
 from stream_app.settings import Settings
 
@@ -52,6 +52,7 @@ class TopicIdentity:
         self._spare = SpareThread("topic-id")
         self._asking = False
         self._answer: str | None = None
+        self._fatal: FatalError | None = None
         self.topic_id = ""
         """Empty while it is not known."""
 
@@ -61,9 +62,12 @@ class TopicIdentity:
         Raises:
             RetriableError: no broker answers, or the topic is not there.
             DataError: it is another one than before.
+            FatalError: this process cannot ask any more.
         """
         try:
             found = self._ask()
+        except FatalError:
+            raise
         except StreamAppError as exc:
             if not _not_allowed(exc):
                 # Of every other trouble nobody knows yet what it hides.
@@ -107,9 +111,12 @@ class TopicIdentity:
 
         Raises:
             DataError: the topic was deleted, or made anew.
+            FatalError: this process cannot ask any more.
         """
         if not self.topic_id and not self._unknown:
             return
+        if self._fatal is not None:
+            raise self._fatal
         if self._asking and not self._spare.busy():
             self._asking = False
             if self._answer is not None:
@@ -180,6 +187,8 @@ class TopicIdentity:
     def _ask_aside(self) -> None:
         try:
             self._answer = self._ask()
+        except FatalError as exc:
+            self._fatal = exc
         except StreamAppError as exc:
             # No answer is no other topic; fetching has its own words for brokers that are away.
             self._answer = None
