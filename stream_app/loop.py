@@ -98,6 +98,7 @@ class Loop:
             source, sink, processor, self._recovery, clock, telemetry, config.denied_patience_s
         )
         self._restoring: set[int] = set()
+        self._lost_generation = -1
         self._lag_at_s = 0.0
 
     def run(self, stop: Callable[[], bool]) -> None:
@@ -137,9 +138,11 @@ class Loop:
             wait_s = min(wait_s, due_s)
         records = self._source.fetch(self._bound.records, wait_s)
         fetched_s = self._clock.now_s()
-        if not self._health.assignment_seen and self._source.membership().is_member:
+        if not self._health.assignment_seen:
             # A spare member is told of no assignment where the group has KIP-848's protocol.
-            self._health.assignment_seen = True
+            standing = self._source.membership()
+            joined = standing.is_member and standing.generation != self._lost_generation
+            self._health.assignment_seen = joined
         if len(records):
             self._telemetry.observe(STEP_SECONDS, fetched_s - now_s, "fetch")
         if self._restoring and not self._processor.restore(sorted(self._restoring)):
@@ -249,6 +252,9 @@ class Loop:
         if self._committer.unit is not None:
             reason = "partitions were lost: the group went on without this member"
             self._committer.undo(AbortedError(reason))
+        # A group that went on without us, or is out of reach, has nothing for us to be ready for.
+        self._lost_generation = self._source.membership().generation
+        self._health.assignment_seen = False
         self._release(partitions)
 
     def _release(self, partitions: Sequence[int]) -> None:
