@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from stream_app.adapters.avro.compiled_decoder import CompiledDecoder
 from stream_app.adapters.avro.fastavro_decoder import FastavroDecoder
 from stream_app.core.avro.store import SchemaStore, WriterSchema
 from stream_app.core.columns import EventBatch
@@ -29,7 +30,7 @@ Maker = Callable[[Contract, SchemaStore, Framing], Decoder]
 MAX_VALUE_BYTES = 1_000
 
 
-def _fastavro(contract: Contract, store: SchemaStore, framing: Framing) -> Decoder:
+def _fastavro(contract: Contract, store: SchemaStore, framing: Framing) -> FastavroDecoder:
     return FastavroDecoder(
         contract,
         store,
@@ -40,7 +41,12 @@ def _fastavro(contract: Contract, store: SchemaStore, framing: Framing) -> Decod
     )
 
 
-DECODERS: dict[str, Maker] = {"fastavro": _fastavro}
+def _compiled(contract: Contract, store: SchemaStore, framing: Framing) -> Decoder:
+    reference = _fastavro(contract, store, framing)
+    return CompiledDecoder(contract, reference, framing, max_value_bytes=MAX_VALUE_BYTES)
+
+
+DECODERS: dict[str, Maker] = {"fastavro": _fastavro, "compiled": _compiled}
 
 
 each_decoder = pytest.mark.parametrize("make", list(DECODERS.values()), ids=list(DECODERS))

@@ -71,11 +71,17 @@ class ScriptedConsumer:
         self.sought: list[tuple[int, int]] = []
         self.at: dict[int, int] = {}
         self.dead = False
+        self.deaf = False
         self.closed = False
         self._callbacks: dict[str, Callable[..., None]] = {}
 
     def subscribe(self, _: list[str], **callbacks: Callable[..., None]) -> None:
         self._callbacks = callbacks
+
+    def list_topics(self, _: str, timeout: float) -> None:
+        del timeout
+        if self.deaf:
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT, "no usable brokers"))
 
     def position(self, _: list[Any]) -> list[Any]:
         return []

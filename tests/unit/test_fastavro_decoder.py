@@ -2,8 +2,9 @@
 
 import pytest
 
-from stream_app.adapters.avro import fastavro_decoder
-from stream_app.adapters.avro.fastavro_decoder import MAX_LOADING_S, FastavroDecoder
+from stream_app.adapters.avro import fastavro_decoder, writer_programs
+from stream_app.adapters.avro.fastavro_decoder import FastavroDecoder
+from stream_app.adapters.avro.writer_programs import MAX_LOADING_S
 from stream_app.core.avro.framing import SchemaKey
 from stream_app.core.avro.gates import Rejection
 from stream_app.core.avro.store import WriterSchema
@@ -78,7 +79,7 @@ def test_many_slow_schemas_do_not_hold_the_loop_and_are_not_asked_for_twice() ->
 
 
 def test_memory_for_schemas_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fastavro_decoder, "MAX_PROGRAMS", 2)
+    monkeypatch.setattr(writer_programs, "MAX_PROGRAMS", 2)
     telemetry = CountedTelemetry()
     store = MemoryStore({key: WriterSchema(TEXT) for key in range(1, 6)})
     decoder = _decoder(store, telemetry, HandClock())

@@ -45,6 +45,9 @@ NOT_IN_CORE = frozenset(
 )
 """Standard modules by which a core file would do I/O, read a clock or see the environment."""
 
+CORE_USES = ("numpy", "numba")
+"""Libraries that core is written with."""
+
 
 def imports(source: str, module: str) -> Iterator[str]:
     """Absolute names of all that ``module`` (a dotted name) imports, wherever in the file."""
@@ -103,9 +106,9 @@ def faults(source: str, module: str) -> list[str]:
         elif top in BEHIND_ADAPTERS and own != "adapters":
             found.append(f"{module}: imports {top}, which belongs behind adapters/")
         elif own == "core" and (
-            top in NOT_IN_CORE or (top != "numpy" and top not in sys.stdlib_module_names)
+            top in NOT_IN_CORE or (top not in CORE_USES and top not in sys.stdlib_module_names)
         ):
-            found.append(f"{module}: core imports {top}; it may use numpy and pure parts of Python")
+            found.append(f"{module}: core imports {top}; it may use {CORE_USES} and pure Python")
     return found
 
 

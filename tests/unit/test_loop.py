@@ -173,16 +173,20 @@ def test_a_member_that_no_partition_is_for_is_ready_without_a_word_from_the_grou
 def test_a_member_whose_partitions_are_lost_is_ready_again_once_it_has_joined_anew() -> None:
     # As when all brokers are away and nothing is open that would wait for them.
     case = bench([Step("assign", ALL), None, None, None])
+    seen = []
+
+    def turn() -> None:
+        case.loop.turn()
+        seen.append(case.loop._health.assignment_seen)
+
     case.loop._connect(lambda: False)
-    case.loop.turn()
-    assert case.loop._health.assignment_seen
+    turn()
     case.loop.lost(sorted(ALL))
-    case.loop.turn()
-    assert not case.loop._health.assignment_seen
+    turn()
     case.source._generation += 1
     case.source._member_id = "member-again"
-    case.loop.turn()
-    assert case.loop._health.assignment_seen
+    turn()
+    assert seen == [True, False, True]
 
 
 def test_new_credentials_are_taken_between_two_units() -> None:

@@ -7,7 +7,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from stream_app.adapters.kafka import clients as kafka_clients
 from stream_app.errors import FatalError, RetriableError
-from tests.scripted_consumer import Bench, Message
+from tests.scripted_consumer import Bench, Message, ScriptedConsumer
 
 NEW_CLIENT_S = 3.0
 """A new one is due after that long."""
@@ -121,3 +121,52 @@ def test_a_client_that_is_over_for_another_reason_ends_the_worker(bench: Bench) 
 
     with pytest.raises(FatalError, match="fenced"):
         bench.fetch(die)
+
+
+QUIET_S = 10.0
+AGAIN_S = 1.0
+
+
+@pytest.fixture
+def other(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> ScriptedConsumer:
+    """The client that is asked beside the source's own."""
+    made = ScriptedConsumer()
+    monkeypatch.setattr("stream_app.adapters.kafka.pulse.new_client", lambda *_: made)
+    return made
+
+
+def test_a_client_that_gets_no_answers_where_another_does_is_given_up(
+    bench: Bench, other: ScriptedConsumer
+) -> None:
+    bench.consumer.deaf = True
+    due = []
+    for wait_s in (QUIET_S - 1, 1, AGAIN_S):
+        bench.clock.time_s += wait_s
+        bench.fetch()
+        due.append(bench.source.needs_renewal)
+    assert due == [False, False, True]
+    assert other.closed
+    bench.source.renew()
+    bench.clock.time_s += QUIET_S
+    bench.fetch()
+    assert not bench.source.needs_renewal
+
+
+def test_a_client_is_kept_while_nobody_is_answered(bench: Bench, other: ScriptedConsumer) -> None:
+    bench.consumer.deaf = other.deaf = True
+    for _ in range(5):
+        bench.clock.time_s += QUIET_S
+        bench.fetch()
+    assert not bench.source.needs_renewal
+
+
+def test_one_answer_that_is_missing_is_forgotten_once_something_comes(
+    bench: Bench, other: ScriptedConsumer
+) -> None:
+    del other
+    bench.consumer.deaf = True
+    for _ in range(3):
+        bench.clock.time_s += QUIET_S
+        bench.fetch()
+        bench.fetch(lambda: [Message(0, 7)])
+    assert not bench.source.needs_renewal

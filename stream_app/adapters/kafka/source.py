@@ -24,6 +24,7 @@ from stream_app.adapters.kafka.group_offsets import commit_offsets, committed_of
 from stream_app.adapters.kafka.lag import Lag
 from stream_app.adapters.kafka.membership import membership_of
 from stream_app.adapters.kafka.place import Unplaced, move
+from stream_app.adapters.kafka.pulse import Pulse
 from stream_app.adapters.kafka.stalled_input import StalledInput
 from stream_app.adapters.kafka.start_policy import StartPolicy
 from stream_app.adapters.kafka.topic_identity import TopicIdentity
@@ -61,6 +62,7 @@ class KafkaSource:
         self._watchdog = watchdog
         self._errors = ErrorLog("consumer", telemetry)
         self._identity = TopicIdentity(settings, clock)
+        self._pulse = Pulse(settings, clock)
         self._assignment = Assignment(self._forget)
         self._take(self._new_client())
         self._paused = False
@@ -87,6 +89,7 @@ class KafkaSource:
         if self._denial.client_is_over():
             self._denial.sit_out(wait_s)
             return to_columns(self._topic, [])
+        self._pulse.feel(self._consumer)
         self._unplaced.place(paused=self._paused)
         # One is waited for, the rest is what is there: all at once would wait the whole time.
         held = self._consume(1, wait_s)
@@ -107,6 +110,7 @@ class KafkaSource:
             self._assignment.raise_stored()
         if rows:
             self._denial.records()
+            self._pulse.heard()
         self._denial.end_if_too_long()
         batch = to_columns(self._topic, rows)
         self._telemetry.count(RECORDS_FETCHED, len(batch))
@@ -167,7 +171,7 @@ class KafkaSource:
     @property
     def needs_renewal(self) -> bool:
         """See the port."""
-        return self._denial.new_client_is_due
+        return self._denial.new_client_is_due or self._pulse.is_gone
 
     def renew(self) -> None:
         """See the port; if no new client can be made, the old one stays."""
@@ -180,6 +184,7 @@ class KafkaSource:
             self._consumer.close()
         self._assignment.lose_all()
         self._denial.client_is_new()
+        self._pulse.heard()
         self._take(fresh)
         self._subscribe()
         self._assignment.raise_stored()

@@ -47,7 +47,7 @@ def event_ids(
     for row, value in enumerate(values):
         found = _event_id(column, value)
         if isinstance(found, Fault):
-            faults[row] = found, f"id field {'.'.join(column.path)!r} {_ID_DETAILS[found]}"
+            faults[row] = found, describe_id_fault(column, found)
             found = b""
         ids.append(found)
     return ids, faults
@@ -59,19 +59,27 @@ def event_times(
     """Times in milliseconds since 1970, and by position what is wrong with those that are none."""
     times: list[int] = []
     faults: dict[int, tuple[Fault, str]] = {}
-    field = ".".join(column.path)
     for row, value in enumerate(values):
         time_ms = value // column.units_per_ms if isinstance(value, int) else 0
+        fault = Fault.NONE
         if not isinstance(value, int):
-            faults[row] = Fault.MISSING_FEATURE, f"time field {field!r} is null"
+            fault = Fault.MISSING_FEATURE
         elif not MIN_TIME_MS <= time_ms <= MAX_TIME_MS:
-            faults[row] = (
-                Fault.BAD_LOGICAL_VALUE,
-                f"time field {field!r} is no time between the years 1 and 9999",
-            )
-            time_ms = 0
+            fault, time_ms = Fault.BAD_LOGICAL_VALUE, 0
+        if fault:
+            faults[row] = fault, describe_time_fault(column, fault)
         times.append(time_ms)
     return times, faults
+
+
+def describe_id_fault(column: IdColumn, fault: Fault) -> str:
+    """What is wrong with an id, without the value."""
+    return f"id field {'.'.join(column.path)!r} {_ID_DETAILS[fault]}"
+
+
+def describe_time_fault(column: TimeColumn, fault: Fault) -> str:
+    """What is wrong with a time, without the value."""
+    return f"time field {'.'.join(column.path)!r} {_TIME_DETAILS[fault]}"
 
 
 def _event_id(column: IdColumn, value: object) -> bytes | Fault:
@@ -96,4 +104,8 @@ _ID_DETAILS: Final = {
     Fault.MISSING_ID: "is null or empty",
     Fault.BAD_LOGICAL_VALUE: "is no uuid",
     Fault.WRONG_TYPE: "has bytes that are not UTF-8",
+}
+_TIME_DETAILS: Final = {
+    Fault.MISSING_FEATURE: "is null",
+    Fault.BAD_LOGICAL_VALUE: "is no time between the years 1 and 9999",
 }

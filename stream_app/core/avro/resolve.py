@@ -52,7 +52,7 @@ def resolve(contract: Contract, schema: Schema) -> Plan | Rejection:
     return plan or Rejection(Fault.SCHEMA_INCOMPATIBLE, "; ".join(resolver.problems))
 
 
-class _MisfitError(Exception):
+class UnreadableError(Exception):
     """Why one field cannot be read as the contract asks; collected, never shown alone."""
 
 
@@ -121,7 +121,7 @@ class _Resolver:
                 if found is not None:
                     return _present(feature, dtype, *found)
             return _absent(feature, dtype)
-        except _MisfitError as misfit:
+        except UnreadableError as misfit:
             self.problems.append(f"field {feature.field!r}: {misfit}")
             return None
 
@@ -155,11 +155,11 @@ def _present(feature: Feature, dtype: DType, path: Path, leaf: Schema, is_mixed:
         else:
             readable.append((branch, reading))
     if not readable:
-        raise _MisfitError(f"expected {expectation(feature, dtype)}, found {describe(leaf)}")
+        raise UnreadableError(f"expected {expectation(feature, dtype)}, found {describe(leaf)}")
     types = frozenset(python_type(branch) for branch, _ in readable)
     ways = {(reading, logical_of(branch)) for branch, reading in readable}
     if len(ways) > 1 or any(python_type(branch) in types for branch in others):
-        raise _MisfitError(f"the branches of {describe(leaf)} cannot be told apart")
+        raise UnreadableError(f"the branches of {describe(leaf)} cannot be told apart")
     ((reading, logical),) = ways
     return Column(
         feature=feature,
@@ -172,13 +172,13 @@ def _present(feature: Feature, dtype: DType, path: Path, leaf: Schema, is_mixed:
         is_mixed=is_mixed or bool(others) or (depth > 0 and len(non_null(leaf)) > 1),
         logical=logical,
         codes=_codes(feature),
-        fill=_fill(feature, dtype),
+        fill=fill_of(feature, dtype),
     )
 
 
 def _absent(feature: Feature, dtype: DType) -> Column:
     if feature.on_null is OnNull.DEAD_LETTER:
-        raise _MisfitError(
+        raise UnreadableError(
             "required, and not in the schema under this name or an alias; "
             "set on_null, or add an alias"
         )
@@ -193,7 +193,7 @@ def _absent(feature: Feature, dtype: DType) -> Column:
         is_mixed=False,
         logical=None,
         codes=_codes(feature),
-        fill=_fill(feature, dtype),
+        fill=fill_of(feature, dtype),
     )
 
 
@@ -204,11 +204,11 @@ def _peel(feature: Feature, leaf: Schema) -> tuple[Schema, int]:
         element, depth = arrays[0].items, depth + 1
     if feature.encoding is Encoding.RAW:
         if depth:
-            raise _MisfitError(f"expected bytes or fixed, found {describe(leaf)}")
+            raise UnreadableError(f"expected bytes or fixed, found {describe(leaf)}")
     elif not feature.shape and depth:
-        raise _MisfitError(f"expected a single value, found {describe(leaf)}; set its shape")
+        raise UnreadableError(f"expected a single value, found {describe(leaf)}; set its shape")
     elif feature.shape and depth not in {1, len(feature.shape)}:
-        raise _MisfitError(
+        raise UnreadableError(
             f"expected an array, flat or nested {len(feature.shape)} deep, found {describe(leaf)}"
         )
     return element, depth
@@ -218,19 +218,19 @@ def _codes(feature: Feature) -> dict[str, int]:
     return {name: code for code, name in enumerate(feature.categories or ())}
 
 
-def _fill(feature: Feature, dtype: DType) -> float | int | str | None:
+def fill_of(feature: Feature, dtype: DType) -> float | int | str | None:
     if feature.on_null is OnNull.DEAD_LETTER:
         return None
     if feature.on_null is OnNull.NAN:
         if dtype not in FLOATS:
-            raise _MisfitError(f"on_null is nan, but {dtype} has no NaN; set a default")
+            raise UnreadableError(f"on_null is nan, but {dtype} has no NaN; set a default")
         return float("nan")
     if feature.default is None:
-        raise _MisfitError("on_null is default, but there is no default")
+        raise UnreadableError("on_null is default, but there is no default")
     if feature.categories is None:
         return feature.default
     if feature.default not in feature.categories:
-        raise _MisfitError("the default is none of the categories")
+        raise UnreadableError("the default is none of the categories")
     return feature.categories.index(str(feature.default))
 
 

@@ -1,0 +1,1 @@
+"""Compiled loops over bytes and columns; each is Python that numba turns into machine code."""

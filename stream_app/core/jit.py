@@ -1,0 +1,18 @@
+"""The decorator of compiled kernels.
+
+Decides how they are compiled: without the interpreter's lock, without liberties in arithmetic.
+Refuses to know where their machine code is kept; it is where numba was told a folder for it.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def kernel(function: _Function) -> _Function:
+    """Compile ``function`` for the types that it is called with, when it first is."""
+    compiled: _Function = numba.njit(function, nogil=True, cache=bool(numba.config.CACHE_DIR))
+    return compiled
