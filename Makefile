@@ -56,7 +56,7 @@ test: check ## Everything: static gates, then all tests, with a real Apache Kafk
 
 # Then alone, what measures times. --whole: fails when a test, a seed or a control is missing.
 # FAULT_ARGS=--resume goes on with one of this commit that was cut short.
-test-faults: $(VENV)/.dev.stamp ## Every fault this machine can do, five seeds each (two hours on two cores).
+test-faults: $(VENV)/.dev.stamp ## Every fault this machine can do, five seeds each (over two hours on two cores).
 	$(BIN)/python -m pytest --whole=faults $(TWO) --fault-report=build/faults.json $(FAULT_ARGS)
 	$(BIN)/python -m pytest --whole=recovery --fault-report=build/recovery.json $(FAULT_ARGS)
 

@@ -12,6 +12,8 @@ from typing import Any, Self
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
 from stream_app.adapters.kafka.config import common_properties
+from stream_app.adapters.kafka.pulse import Pulse
+from stream_app.adapters.process.clock import SystemClock
 from stream_app.adapters.verifier.kafka import Ends, VerifyKafka
 from stream_app.adapters.verifier.records import PredictionReader, UnreadableError, read_dead_letter
 from stream_app.errors import UnavailableError
@@ -57,19 +59,19 @@ class LiveReader:
             settings.dlq_topic: Kind.DEAD_LETTER,
         }
         self._predictions = PredictionReader(settings)
-        self._consumer: Any = Consumer(
-            {
-                **common_properties(kafka, self._heard),
-                "group.id": unique("live"),
-                "enable.auto.commit": False,
-                "auto.offset.reset": "error",
-                "isolation.level": isolation.value,
-                "check.crcs": True,
-                "fetch.wait.max.ms": 100,
-                "reconnect.backoff.ms": 500,  # a broker that is away is part of the test
-                "log_level": 0,
-            }
-        )
+        self._properties = {
+            **common_properties(kafka, self._heard),
+            "group.id": unique("live"),
+            "enable.auto.commit": False,
+            "auto.offset.reset": "error",
+            "isolation.level": isolation.value,
+            "check.crcs": True,
+            "fetch.wait.max.ms": 100,
+            "reconnect.backoff.ms": 500,  # a broker that is away is part of the test
+            "log_level": 0,
+        }
+        self._consumer: Any = Consumer(self._properties)
+        self._pulse = Pulse(settings.model_copy(update={"kafka": kafka}), SystemClock())
         self._heard_of: dict[str, tuple[float, float, int]] = {}
         self._begun_s = time.monotonic()
         self._problems: list[str] = []
@@ -202,6 +204,10 @@ class LiveReader:
                 self._assign()
                 for message in self._consumer.consume(1_000, 0.1):
                     self._take(message)
+                    self._pulse.heard()
+                self._pulse.feel(self._consumer)
+                if self._pulse.is_gone:
+                    self._renew()
         except Exception as exc:  # noqa: BLE001 - whatever ended it, check() says so
             self._problems.append(f"live reader: ended by {type(exc).__name__}: {exc}")
 
@@ -212,6 +218,21 @@ class LiveReader:
             self._consumer.incremental_assign(
                 [TopicPartition(topic, p, OFFSET_BEGINNING) for topic, p in wanted]
             )
+
+    def _renew(self) -> None:
+        """Read on with a new client: this one asks nobody any more."""
+        self._consumer.close()
+        self._consumer = Consumer(self._properties)
+        with self._lock:
+            self._wanted = []
+            places = list(self.seen.items())
+        self._consumer.assign(
+            [
+                TopicPartition(topic, p, seen.offsets[-1] + 1 if seen.offsets else OFFSET_BEGINNING)
+                for (topic, p), seen in places
+            ]
+        )
+        self._pulse.heard()
 
     def _take(self, message: Any) -> None:
         error = message.error()

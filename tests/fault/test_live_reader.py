@@ -3,10 +3,12 @@
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka import Producer
 
+from stream_app.adapters.kafka.pulse import Pulse
 from stream_app.adapters.verifier.kafka import Ends
 from stream_app.settings import Settings
 from stream_app.verify import Isolation, Kind
@@ -134,6 +136,35 @@ def test_a_reader_that_saw_nothing_before_the_end_says_so(outputs: Outputs) -> N
         assert live.check(within_s=30) == [
             "live reader: it had seen nothing when the faults were over"
         ]
+
+
+class Deaf(LiveReader):
+    """Its first client forgets all brokers after some records."""
+
+    renewed = 0
+
+    def _take(self, message: Any) -> None:
+        super()._take(message)
+        if not self.renewed and self.count == RECORDS:
+            self._pulse._missed = 2
+
+    def _renew(self) -> None:
+        self.renewed += 1
+        super()._renew()
+
+
+def test_a_reader_whose_client_is_given_up_reads_on_where_it_was(
+    outputs: Outputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Records are answers: those of the fetch that brought the last one must not undo it.
+    monkeypatch.setattr(Pulse, "heard", lambda _: None)
+    with Deaf(outputs.settings) as live:
+        for _ in range(3):
+            outputs.transaction(commit=True)
+        until("it has a new client", lambda: live.renewed > 0, 30)
+        live._pulse._missed = 0
+        assert live.check(within_s=30) == []
+        assert live.count == 6 * RECORDS
 
 
 class Broken(LiveReader):
