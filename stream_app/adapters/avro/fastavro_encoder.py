@@ -61,6 +61,9 @@ class FastavroEncoder:
         record = admit(schema)
         if problems or not isinstance(record, Record):
             raise ConfigError("; ".join(problems))
+        self.record = record
+        self.prefix = prefix
+        self.bindings = contract.outputs
         fields = {field.name: field.schema for field in record.fields}
         self._bindings = [
             (binding.field, binding.output, fitter(fields[binding.field], binding.column))
@@ -78,7 +81,6 @@ class FastavroEncoder:
             "model_hash": model_hash,
         }
         self._parsed = fastavro.parse_schema(json.loads(canonical_form(record)))
-        self._prefix = prefix
 
     def encode(
         self, records: RecordBatch, events: EventBatch, scores: ScoreBatch
@@ -103,6 +105,17 @@ class FastavroEncoder:
                 details[position] = f"{type(exc).__name__} from the Avro library"
         return BytesColumn.of(values), details
 
+    def constant_bytes(self) -> dict[str, bytes]:
+        """By field, the bytes of those that are the same in every prediction."""
+        fields = {field.name: field.schema for field in self.record.fields}
+        found = {}
+        for name, value in self._constants.items():
+            buffer = BytesIO()
+            parsed = fastavro.parse_schema(json.loads(canonical_form(fields[name])))
+            fastavro.schemaless_writer(buffer, parsed, value)
+            found[name] = buffer.getvalue()
+        return found
+
     def _lineage(self, records: RecordBatch, events: EventBatch, row: int) -> dict[str, Any]:
         time_ms = int(events.event_time_ms[row])
         return self._constants | {
@@ -115,7 +128,7 @@ class FastavroEncoder:
 
     def _written(self, prediction: dict[str, Any]) -> bytes:
         buffer = BytesIO()
-        buffer.write(self._prefix)
+        buffer.write(self.prefix)
         fastavro.schemaless_writer(buffer, self._parsed, prediction)
         return buffer.getvalue()
 

@@ -80,6 +80,20 @@ def fitter(schema: Schema, column: int | None) -> Fit:
     return fit_scalar
 
 
+def preferred(schema: Schema, of: type) -> list[tuple[PrimitiveType, int | None]]:
+    """What a value of this Python type is written as: the first that has room for it.
+
+    Beside each, its place among the branches if ``schema`` is a union.
+    """
+    branches = schema.branches if isinstance(schema, Union) else (schema,)
+    places = {
+        branch.type: place if isinstance(schema, Union) else None
+        for place, branch in enumerate(branches)
+        if isinstance(branch, Primitive)
+    }
+    return [(kind, places[kind]) for kind in _PREFERRED.get(of, ()) if kind in places]
+
+
 def default_value(value: JsonValue, schema: Schema) -> Written:
     """A field's default, as it stands in the schema, as a value to write."""
     match schema:

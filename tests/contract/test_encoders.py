@@ -1,7 +1,8 @@
-"""Laws of the encoder: lineage from the batch, outputs as bound, the same bytes every time."""
+"""Laws of the encoders: lineage from the batch, outputs as bound, the same bytes from both."""
 
 import json
 import math
+from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stream_app.adapters.avro.compiled_encoder import CompiledEncoder
 from stream_app.adapters.avro.fastavro_encoder import FastavroEncoder
 from stream_app.core.avro.framing import confluent_prefix
 from stream_app.core.columns import (
@@ -30,14 +32,33 @@ PREFIX = confluent_prefix(9)
 LABELS = {"type": "enum", "name": "L", "symbols": ["NO", "YES"]}
 
 
-def _encoder(text: str = OURS, *bindings: OutputBinding) -> FastavroEncoder:
-    return FastavroEncoder(
-        contract_with(*(bindings or BINDINGS)),
-        text,
-        prefix=PREFIX,
-        model_name="loans",
-        model_version="3",
-        model_hash="0123456789ab",
+class Both:
+    """The reference encoder and the compiled one, which must agree in every byte and word."""
+
+    def __init__(self, reference: FastavroEncoder) -> None:
+        self._reference = reference
+        self._compiled = CompiledEncoder(reference)
+
+    def encode(
+        self, records: RecordBatch, events: EventBatch, scores: ScoreBatch
+    ) -> tuple[BytesColumn, Mapping[int, str]]:
+        expected, expected_details = self._reference.encode(records, events, scores)
+        values, details = self._compiled.encode(records, events, scores)
+        assert list(values) == list(expected)
+        assert details == expected_details
+        return values, details
+
+
+def _encoder(text: str = OURS, *bindings: OutputBinding) -> Both:
+    return Both(
+        FastavroEncoder(
+            contract_with(*(bindings or BINDINGS)),
+            text,
+            prefix=PREFIX,
+            model_name="loans",
+            model_version="3",
+            model_hash="0123456789ab",
+        )
     )
 
 
