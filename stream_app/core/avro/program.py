@@ -280,7 +280,8 @@ class _Compiler:
         match column.reading, branch:
             case Reading.NUMBER, Primitive(type=name):
                 least, greatest = logical_range(column.logical) or _ALL
-                self._emit(_TAKEN[name], least, greatest, index)
+                # In nanoseconds, the years 1 and 9999 are beyond 64 bits.
+                self._emit(_TAKEN[name], max(least, _ALL[0]), min(greatest, _ALL[1]), index)
             case Reading.CATEGORY, Enum(symbols=symbols):
                 start = len(self._out.codes)
                 self._out.codes += column.enum_codes(branch)
