@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -38,9 +39,18 @@ class Fleet:
         config: The file.
         folder: For logs and metrics.
         count: How many.
+        held: Keeps signals away while a worker is started: one that nobody knows of would be left
+            behind.
     """
 
-    def __init__(self, config: Path, folder: Path, count: int) -> None:
+    def __init__(
+        self,
+        config: Path,
+        folder: Path,
+        count: int,
+        held: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        self._held = held
         self._config = config
         self._logs = folder / "logs"
         self._metrics = folder / "metrics"
@@ -57,9 +67,10 @@ class Fleet:
         self._starts += 1
         path = self._logs / f"worker-{index}-{self._starts}.log"
         command = [sys.executable, "-m", "stream_app", "score", "--config", str(self._config)]
-        with path.open("wb") as output:
-            process = spawn_worker(command, index, self._metrics, output)
-        self._workers[index] = _Worker(process, path, path.open("rb"))
+        with self._held():
+            with path.open("wb") as output:
+                process = spawn_worker(command, index, self._metrics, output)
+            self._workers[index] = _Worker(process, path, path.open("rb"))
         return process.pid
 
     def kill(self, index: int) -> int:

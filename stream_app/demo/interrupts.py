@@ -5,6 +5,8 @@ putting away that follows is not interrupted again, but told that somebody is in
 """
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Self
 
@@ -33,6 +35,8 @@ class Interrupts:
     def __init__(self) -> None:
         self.count = 0
         self._closing = False
+        self._held = False
+        self._waiting: int | None = None
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> Self:
@@ -46,6 +50,18 @@ class Interrupts:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]  # what signal() returned
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """A signal that comes within interrupts behind it: what is made is noted as made."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+            number, self._waiting = self._waiting, None
+        if number is not None:
+            self._interrupt(number)
+
     def closing(self) -> None:
         """From now on signals are counted and interrupt nothing."""
         self._closing = True
@@ -53,6 +69,12 @@ class Interrupts:
     def _handle(self, number: int, frame: FrameType | None) -> None:
         del frame
         self.count += 1
+        if self._held:
+            self._waiting = number if self._waiting is None else self._waiting
+        else:
+            self._interrupt(number)
+
+    def _interrupt(self, number: int) -> None:
         if not self._closing:
             self._closing = True
             raise InterruptedDemoError(number)

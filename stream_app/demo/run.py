@@ -88,7 +88,7 @@ def _tell(
     config = write_settings(options, cluster.bootstrap_servers, name, folder)
     settings = load_settings(config)
     cluster.make_topics(settings)
-    fleet = Fleet(config, folder, options.workers)
+    fleet = Fleet(config, folder, options.workers, interrupts.held)
     stack.callback(fleet.close)
     stack.callback(lambda: fleet.stop(STOP_WITHIN_S, lambda: interrupts.count > 1))
     screen.say(

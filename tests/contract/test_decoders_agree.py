@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from stream_app.core.avro.gates import Rejection, admit
-from stream_app.core.avro.program import CannotCompileError, compile_program
+from stream_app.core.avro.program import compile_program
+from stream_app.core.avro.program_writer import CannotCompileError
 from stream_app.core.avro.resolve import resolve
 from stream_app.core.avro.store import WriterSchema
 from stream_app.core.columns import EventBatch

@@ -173,13 +173,18 @@ class Run:
         yield
         self._note(fired)
 
-    def died(self, worker: Worker, what: str, within_s: float = 60.0) -> None:
-        """A failpoint kills it: that is the fault, noted with what was last seen to wait before."""
+    def died(
+        self, worker: Worker, what: str, within_s: float = 60.0, *, held: bool = False
+    ) -> None:
+        """A failpoint kills it: that is the fault, noted with what was last seen to wait before.
+
+        ``held``: a unit was open then, so that a record waited, whatever was seen.
+        """
         lag = last_before(lambda: worker.exit_status is not None, self.progress.now, within_s)
         status = worker.wait_exit(within_s)
         assert status == -signal.SIGKILL, f"{what}: ended with {status} instead"
         assert worker.events("failpoint_fires"), f"{what}: no failpoint fired"
-        self._note(Fired(what, lag))
+        self._note(Fired(what, max(lag, int(held))))
 
     def waiting_records(self, within_s: float = 60.0) -> int:
         """The consumer lag, as soon as it is above zero."""

@@ -69,7 +69,7 @@ class Journal:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: object) -> None:
         """Tell a process of pytest-xdist, which must leave out the same tests."""
-        node.workerinput[_INPUT] = sorted(self.done)  # type: ignore[attr-defined]
+        node.workerinput[_INPUT] = sorted(self.done)  # type: ignore[attr-defined]  # xdist's
 
 
 def done_before(config: pytest.Config) -> Collection[str]:

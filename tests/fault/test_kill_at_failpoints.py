@@ -40,7 +40,8 @@ def test_one_worker_killed_at_every_failpoint(bench: Bench, kafka: RealKafka) ->
     with bench.run(kafka, batch__max_records="128", batch__transaction_records="1000") as run:
         for place in bench.chance.sample(PLACES, len(PLACES)):
             worker = run.start(failpoint=killed_at(place, bench.chance.randint(1, 8)))
-            run.died(worker, f"killed at {place}", within_s=restart_s(run))
+            held = place is not Place.AFTER_COMMIT
+            run.died(worker, f"killed at {place}", within_s=restart_s(run), held=held)
         run.start()
         run.recovered(within_s=restart_s(run))
     assert run.record.aborted_outcomes > 0, "no kill left outcomes in an open transaction"
@@ -59,5 +60,6 @@ def test_one_of_three_workers_killed_at_every_failpoint(bench: Bench, kafka: Rea
         run.scoring()
         for place in bench.chance.sample(PLACES, len(PLACES)):
             victim = run.start(failpoint=killed_at(place, bench.chance.randint(1, 8)))
-            run.died(victim, f"one of three killed at {place}")
+            held = place is not Place.AFTER_COMMIT
+            run.died(victim, f"one of three killed at {place}", held=held)
             run.recovered(within_s=restart_s(run))

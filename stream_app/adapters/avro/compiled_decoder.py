@@ -27,7 +27,8 @@ from stream_app.core.avro.layout import Layout, ProgramTable
 from stream_app.core.avro.memory import PREFIXED, UNREAD, Decoded, Values
 from stream_app.core.avro.opcodes import Status
 from stream_app.core.avro.plan import Plan
-from stream_app.core.avro.program import CannotCompileError, Program, compile_program
+from stream_app.core.avro.program import compile_program
+from stream_app.core.avro.program_writer import CannotCompileError, Program
 from stream_app.core.columns import BytesColumn, EventBatch, Int32Array, RecordBatch, Tensor
 from stream_app.core.contract import Contract
 from stream_app.settings import Framing

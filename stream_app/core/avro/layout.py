@@ -30,7 +30,7 @@ from stream_app.core.avro.memory import (
     Programs,
 )
 from stream_app.core.avro.opcodes import WIDTH, Cell, Op
-from stream_app.core.avro.program import Program
+from stream_app.core.avro.program_writer import Program
 from stream_app.core.avro.resolve import UnreadableError, fill_of
 from stream_app.core.columns import Tensor
 from stream_app.core.contract import Contract, DType, Feature, OnNonFinite, OnUnseen

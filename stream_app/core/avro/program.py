@@ -5,12 +5,12 @@ Refuses to read a value. What cannot be compiled says why, and is left to the re
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
 from stream_app.core.avro.opcodes import DIGITS_BASE, Op
 from stream_app.core.avro.plan import Column, Path, Plan, Reading, logical_range, python_type
+from stream_app.core.avro.program_writer import CannotCompileError, Program, ProgramWriter
 from stream_app.core.avro.readings import reading_of
 from stream_app.core.avro.schema import (
     Array,
@@ -25,10 +25,6 @@ from stream_app.core.avro.schema import (
     Union,
 )
 
-MAX_LOOPS: Final = 32
-"""Arrays and maps inside one another, and values read more than once likewise."""
-MAX_INSTRUCTIONS: Final = 1 << 16
-"""A record used in many places is written out in each."""
 MAX_DECIMAL_PRECISION: Final = 18
 """Digits that fit into 64 bits."""
 _ALL: Final = (-(2**63), 2**63 - 1)
@@ -54,29 +50,6 @@ _TAKEN: Final = {
 }
 
 
-class CannotCompileError(Exception):
-    """The program would be too large, or needs what the kernel does not do; says what."""
-
-
-@dataclass(slots=True)
-class Program:
-    """Instructions for one writer schema, with tables beside them; places count from 0.
-
-    Attributes:
-        ops: As ``opcodes.WIDTH`` says.
-        jumps: Where the branches of unions begin.
-        codes: Of enums' symbols.
-        texts: That columns of strings may hold without reading them.
-        places: Paths of fields, for messages.
-    """
-
-    ops: list[tuple[int, int, int, int, int]] = field(default_factory=list)
-    jumps: list[int] = field(default_factory=list)
-    codes: list[int] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
-    places: list[str] = field(default_factory=lambda: [""])
-
-
 def compile_program(plan: Plan) -> Program:
     """The program of a plan.
 
@@ -86,13 +59,10 @@ def compile_program(plan: Plan) -> Program:
     return _Compiler(plan).program()
 
 
-class _Compiler:
+class _Compiler(ProgramWriter):
     def __init__(self, plan: Plan) -> None:
+        super().__init__()
         self._plan = plan
-        self._out = Program()
-        self._loops = 0
-        self._marks = 0
-        self._place = 0
         self._wanted: dict[Path, list[int]] = {}
         self._wanted.setdefault(plan.id.path, []).append(ID)
         if plan.time is not None:
@@ -187,32 +157,6 @@ class _Compiler:
             self._emit(Op.TIME_NULL)
         else:
             self._emit(Op.WRONG_TYPE if astray else Op.NULL_ROW, column=index)
-
-    def _union(self, branches: Sequence[Schema], each: Callable[[Schema], None]) -> None:
-        table = len(self._out.jumps)
-        self._out.jumps += [0] * len(branches)
-        self._emit(Op.UNION, len(branches), table)
-        ends = []
-        for number, branch in enumerate(branches):
-            self._out.jumps[table + number] = len(self._out.ops)
-            each(branch)
-            if number < len(branches) - 1:
-                ends.append(len(self._out.ops))
-                self._emit(Op.JUMP)
-        for end in ends:
-            self._patch(end, len(self._out.ops))
-
-    def _loop(
-        self, begin: Op, item: Op, body: Callable[[], None], size: int = 0, column: int = 0
-    ) -> None:
-        self._loops += 1
-        self._limit(self._loops)
-        start = len(self._out.ops)
-        self._emit(begin, 0, size, column)
-        body()
-        self._emit(item, start + 1, size, column)
-        self._patch(start, len(self._out.ops))
-        self._loops -= 1
 
     # -- columns -------------------------------------------------------------------------------
 
@@ -321,21 +265,6 @@ class _Compiler:
             self._emit(Op.TIME_NULL)
         else:
             self._emit(Op.TIME, self._plan.time.units_per_ms)
-
-    # -- writing -------------------------------------------------------------------------------
-
-    def _emit(self, op: Op, a: int = 0, b: int = 0, column: int = 0) -> None:
-        if len(self._out.ops) >= MAX_INSTRUCTIONS:
-            raise CannotCompileError(f"more than {MAX_INSTRUCTIONS} instructions")
-        self._out.ops.append((int(op), a, b, column, self._place))
-
-    def _patch(self, where: int, a: int) -> None:
-        op, _, b, column, place = self._out.ops[where]
-        self._out.ops[where] = (op, a, b, column, place)
-
-    def _limit(self, depth: int) -> None:
-        if depth > MAX_LOOPS:
-            raise CannotCompileError(f"more than {MAX_LOOPS} arrays inside one another")
 
 
 def _is_null(branch: Schema) -> bool:
