@@ -58,7 +58,6 @@ class CompiledDecoder:
             framing: Of the values.
             max_value_bytes: Likewise.
         """
-        self._contract = contract
         self._reference = reference
         self._framing = framing
         self._max_value_bytes = max_value_bytes

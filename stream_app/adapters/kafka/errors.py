@@ -10,6 +10,7 @@ from typing import Any
 from confluent_kafka import KafkaError
 
 from stream_app.adapters.kafka.missing_topics import MISSING_TOPIC
+from stream_app.adapters.process.exhaustion import NO_THREADS
 from stream_app.errors import AbortedError, FatalError, FencedError, StreamAppError
 
 _FENCED = {
@@ -45,10 +46,7 @@ _REMEDIES = {
         "kafka.group"
     ),
     KafkaError.UNKNOWN_TOPIC_OR_PART: "create the topic: stream-app topics create",
-    _NO_ROOM: (
-        "no memory, or no room, for another thread: give this process more memory, or raise its "
-        "limit of processes (`ulimit -u`, the container's pids limit)"
-    ),
+    _NO_ROOM: NO_THREADS,
 }
 _NOT_GIVEN = "SASL OAUTHBEARER token"
 _NOT_ACCEPTED = "invalid_token"

@@ -13,7 +13,7 @@ _MEMORY = (
     "out of memory: the limit is that of the container, of `ulimit -v` or of the machine; give "
     "this process more, or lower batch.max_records"
 )
-_THREADS = (
+NO_THREADS = (
     "no memory, or no room, for another thread: give this process more memory, or raise its limit "
     "of processes (`ulimit -u`, the container's pids limit)"
 )
@@ -39,7 +39,7 @@ def _named(exc: BaseException) -> str | None:
     if isinstance(exc, MemoryError):
         return _MEMORY
     if isinstance(exc, RuntimeError) and str(exc) == _NO_THREAD:
-        return _THREADS
+        return NO_THREADS
     if isinstance(exc, OSError) and exc.errno in _BY_NUMBER:
         where = exc.filename if isinstance(exc.filename, str | os.PathLike) else _PLACES
         return _BY_NUMBER[exc.errno].format(where=where)
