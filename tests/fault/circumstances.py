@@ -3,15 +3,19 @@
 Decides what tells one report from another: the commit, the day, the machine, the libraries.
 """
 
+import hashlib
 import os
 import platform
 import re
 import subprocess
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
 _GIB = 1 << 30
+_RESULTS = frozenset(f"tests/fault/{name}.py" for name in ("circumstances", "journal", "page"))
+"""They write results down and decide none."""
 
 
 def circumstances(*, at_a_time: int) -> dict[str, object]:
@@ -47,6 +51,31 @@ def commit() -> str:
     except FileNotFoundError:
         return ""
     return told.stdout.strip()
+
+
+@lru_cache(maxsize=256)
+def basis(commit_name: str, test_file: str) -> str | None:
+    """What a result of one test file depends on, as a digest; ``None`` where nobody can say.
+
+    That is everything that is committed but documents, other test files, and what only keeps and
+    shows results: with the same basis a test of another commit is the same test of the same code.
+    """
+    asked = ["git", "ls-tree", "-r", "--full-tree", commit_name]
+    told = subprocess.run(
+        asked, cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+    )
+    if told.returncode != 0:
+        return None
+    files = (line.split("\t", 1) for line in told.stdout.splitlines())
+    counted = [f"{what} {path}" for what, path in files if _counts(path, test_file)]
+    return hashlib.sha256("\n".join(counted).encode()).hexdigest()
+
+
+def _counts(path: str, test_file: str) -> bool:
+    name = path.rpartition("/")[2]
+    if name.startswith("test_"):
+        return path == test_file
+    return not (path.endswith(".md") or path.startswith(("docs/", ".ci/")) or path in _RESULTS)
 
 
 def _processor() -> str:

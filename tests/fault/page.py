@@ -7,6 +7,7 @@ so that no figure is written by hand.
 
 import argparse
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from statistics import median
@@ -14,6 +15,7 @@ from typing import Any
 
 from tests.fault.catalogue import CATALOGUE
 from tests.fault.gate import Whole
+from tests.fault.journal import others
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "guarantees.md"
@@ -63,10 +65,19 @@ def refuse_parts(faults: Mapping[str, Any], recovery: Mapping[str, Any]) -> None
         raise NotWholeError(f"of two commits: {faults['commit']} and {recovery['commit']}")
 
 
-def kept(faults: Mapping[str, Any], recovery: Mapping[str, Any]) -> dict[str, Any]:
-    """What stays of the two reports: sums, not runs."""
+def kept(
+    faults: Mapping[str, Any], recovery: Mapping[str, Any], taken_over: Mapping[str, int]
+) -> dict[str, Any]:
+    """What stays of the two reports: sums, not runs.
+
+    Args:
+        faults: The one.
+        recovery: The other.
+        taken_over: By commit, tests whose results are of there (``journal.py`` says which may be).
+    """
     return {
         **{name: faults[name] for name in ("commit", "date", "machine", "missing")},
+        "taken_over": dict(taken_over),
         "failed": sorted({*faults["failed"], *recovery["failed"]}),
         "controls": faults["controls"],
         "not_run_here": faults["not_run_here"],
@@ -85,8 +96,13 @@ def kept(faults: Mapping[str, Any], recovery: Mapping[str, Any]) -> dict[str, An
 def tables(figures: Mapping[str, Any]) -> str:
     """What stands between the marks of the page."""
     machine = figures["machine"]
+    elsewhere = "".join(
+        f" ({count} of its tests at {commit}: it differs in documents and other tests)"
+        for commit, count in figures["taken_over"].items()
+    )
     told = (
-        f"Measured by `make test-faults` on {figures['date']} at commit {figures['commit']}: "
+        f"Measured by `make test-faults` on {figures['date']} at commit {figures['commit']}"
+        f"{elsewhere}: "
         f"{machine['cores']} shared cores of {machine['processor']} ({machine['machine']}, "
         f"{machine['system']}), {machine['memory_gib']} GiB, Python {machine['python']}, "
         f"confluent-kafka {machine['confluent_kafka']}, ONNX Runtime {machine['onnxruntime']}, "
@@ -167,6 +183,14 @@ def with_tables(page: str, figures: Mapping[str, Any]) -> str:
     return f"{before}{BEGIN}\n{tables(figures)}\n{END}{after}"
 
 
+def _taken_over(*reports: Path) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for report in reports:
+        commit = json.loads(report.read_text("utf-8"))["commit"]
+        found.update(others(report.with_suffix(".journal.jsonl"), commit))
+    return found
+
+
 def main() -> None:
     """Read the reports, keep their sums, and write them into the page."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -180,7 +204,7 @@ def main() -> None:
         refuse_parts(faults, recovery)
     except NotWholeError as exc:
         raise SystemExit(f"nothing is written: {exc}") from exc
-    figures = kept(faults, recovery)
+    figures = kept(faults, recovery, _taken_over(given.faults, given.recovery))
     KEPT.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
     PAGE.write_text(with_tables(PAGE.read_text("utf-8"), figures), "utf-8")
 

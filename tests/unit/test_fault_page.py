@@ -40,7 +40,7 @@ def test_the_page_shows_the_report_that_is_kept_or_that_there_is_none() -> None:
 
 
 def test_a_report_that_is_kept_is_of_a_whole_run_without_a_finding() -> None:
-    figures = kept(report(everything(), "faults"), RECOVERY)
+    figures = kept(report(everything(), "faults"), RECOVERY, {})
     if KEPT.exists():
         figures = json.loads(KEPT.read_text("utf-8"))
     lines = {line["fault"]: line for line in figures["faults"]}
@@ -60,7 +60,7 @@ def test_a_report_that_is_kept_is_of_a_whole_run_without_a_finding() -> None:
 
 def test_findings_that_a_fault_brings_with_it_stand_apart_with_the_reason() -> None:
     told = record("F34", 1, duplicated=7) | {"expected": {"duplicated": "the operator said so"}}
-    shown = tables(kept(report(Summary((told,), frozenset()), "faults"), RECOVERY))
+    shown = tables(kept(report(Summary((told,), frozenset()), "faults"), RECOVERY, {}))
     (row,) = [line for line in shown.splitlines() if line.startswith("| F34 |")]
     assert "| 0, 0, 0 | 7 duplicated |" in row
     assert "Expected of F34: the operator said so." in shown
