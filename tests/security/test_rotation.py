@@ -7,6 +7,7 @@ to its files meanwhile, and that nothing is lost or answered twice.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka.admin import (
@@ -21,12 +22,15 @@ from confluent_kafka.admin import (
 )
 
 from tests.fault.bench import Bench, Run
+from tests.fault.reread_feed import RereadFeed
 from tests.security.certificates import Authority, Identity
 from tests.security.doors import PASSWORD, Doors
 from tests.security.under_load import NOTICED_S, scoring
 from tests.worker import Worker, until
 
 LOOK_S = "0.5"
+REREAD: dict[str, Any] = {"feed": RereadFeed}
+"""Where the broker is killed: nobody knows beforehand which events it had taken."""
 
 
 @contextmanager
@@ -165,7 +169,7 @@ def test_old_credentials_that_are_dead_already_are_replaced_in_the_middle_of_eve
     coming = Authority(doors.ours.folder, f"late-{bench.variant}")
     files = Files(tmp_path / "files", doors.worker)
     (broker,) = doors.cluster.brokers
-    with scoring(bench, doors, "MUTUAL", **files.settings) as (run, worker):
+    with scoring(bench, doors, "MUTUAL", **files.settings, **REREAD) as (run, worker):
         with trusted(doors, coming):
             with run.fault("every connection is cut, and the old certificate worth nothing"):
                 broker.kill()
@@ -188,7 +192,7 @@ def test_a_new_authority_is_trusted_once_its_file_says_so(
     coming = Authority(doors.ours.folder, f"above-{bench.variant}")
     trusts = tmp_path / "authority.pem"
     trusts.write_bytes(doors.ours.certificate.read_bytes())
-    more = {"kafka__ssl_ca_file": str(trusts), "kafka__credentials_check_s": LOOK_S}
+    more = {"kafka__ssl_ca_file": str(trusts), "kafka__credentials_check_s": LOOK_S, **REREAD}
     (broker,) = doors.cluster.brokers
     with scoring(bench, doors, "MUTUAL", **more) as (run, worker):
         with shown_by(doors, coming):
