@@ -278,6 +278,11 @@ class WorkerSettings(_Section):
     call_limit_s: Positive = Field(
         60.0, description="A call that ignores its time-out for this long ends the process (75)."
     )
+    compiled_kernels: bool = Field(
+        True,
+        description="Decode and encode by compiled kernels; without, about fifty times slower, in "
+        "65 MB less.",
+    )
     denied_patience_s: Positive = Field(
         60.0,
         description="A right that was taken away may come back for this long before the process "

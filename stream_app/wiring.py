@@ -13,6 +13,7 @@ import structlog
 
 from stream_app import __version__, failpoints
 from stream_app.adapters.avro.parts import build_decoder, build_encoder
+from stream_app.adapters.avro.warm_kernels import warm_kernels
 from stream_app.adapters.kafka.admin import KafkaAdmin
 from stream_app.adapters.kafka.at_least_once_sink import AtLeastOnceSink
 from stream_app.adapters.kafka.credential_files import KafkaCredentialFiles
@@ -80,13 +81,17 @@ def run_worker(settings: Settings) -> None:
             )
             log.info("http", host=settings.http.host, port=server.port)
         model = _ready_model(settings, telemetry)
+        compiled = settings.worker.compiled_kernels and _ready_kernels()
         health.model_warm = True
         slot = stack.enter_context(
             acquire_slot(settings.worker.state_dir, settings.kafka.group, settings.worker.instance)
         )
         wait_s = settings.start.wait_s
         scorer = wait_for(
-            lambda: build_scorer(settings, model, clock, telemetry), wait_s, stop, watchdog
+            lambda: build_scorer(settings, model, clock, telemetry, compiled=compiled),
+            wait_s,
+            stop,
+            watchdog,
         )
         wait_for(KafkaAdmin(settings.kafka).partition_counts, wait_s, stop, watchdog)
         if scorer is None:
@@ -147,9 +152,9 @@ def with_member_name(settings: Settings, slot_name: str) -> Settings:
 
 
 def build_scorer(
-    settings: Settings, model: OnnxModel, clock: Clock, telemetry: Telemetry
+    settings: Settings, model: OnnxModel, clock: Clock, telemetry: Telemetry, *, compiled: bool
 ) -> Scorer:
-    """The scorer with its decoder and encoder.
+    """The scorer with its decoder and encoder; ``compiled`` when kernels are ready.
 
     Raises:
         ConfigError: the prediction schema does not fit the contract, or is not registered.
@@ -180,9 +185,9 @@ def build_scorer(
     )
     return Scorer(
         config,
-        build_decoder(settings, contract, clock, telemetry),
+        build_decoder(settings, contract, clock, telemetry, compiled=compiled),
         model,
-        build_encoder(settings, contract, model),
+        build_encoder(settings, contract, model, telemetry, compiled=compiled),
         Breaker(BreakerLimits(limits.breaker_share, limits.breaker_records, limits.breaker_run)),
         clock,
         telemetry,
@@ -243,6 +248,16 @@ def build_loop(
         denied_patience_s=settings.worker.denied_patience_s,
     )
     return Loop(config, source, sink, processor, clock, telemetry, watchdog, health, credentials)
+
+
+def _ready_kernels() -> bool:
+    """Compiled or loaded; false where this machine cannot."""
+    warm = warm_kernels(lambda text: log.info("kernels", doing=text))
+    if warm is None:
+        return False
+    how = "compiled" if warm.compiled else "loaded"
+    log.info("kernels_ready", how=how, seconds=round(warm.seconds, 3), kept_in=str(warm.kept_in))
+    return True
 
 
 def _ready_model(settings: Settings, telemetry: Telemetry) -> OnnxModel:

@@ -147,6 +147,10 @@ WRITER_SCHEMAS = _gauge("stream_app_writer_schemas", "Writer schemas known.", me
 DECODER_FALLBACKS = _counter(
     "stream_app_decoder_fallbacks_total", "Rows decoded by the reference decoder, by choice or not."
 )
+ENCODER_FALLBACKS = _counter(
+    "stream_app_encoder_fallbacks_total",
+    "Predictions encoded by the reference encoder, by choice or not.",
+)
 MODEL_LOAD_SECONDS = _gauge(
     "stream_app_model_load_seconds", "Time to load and warm the model.", merge=Merge.MAX
 )

@@ -15,6 +15,7 @@ from typing import Final
 
 from rich.console import Console
 
+from stream_app.adapters.avro.warm_kernels import warm_kernels
 from stream_app.adapters.kafka.config import require_librdkafka
 from stream_app.adapters.local_kafka.workdir import WorkFolder
 from stream_app.adapters.verifier.reader import verify
@@ -85,6 +86,8 @@ def _tell(
     cluster = stack.enter_context(open_cluster(options, screen.say))
     _introduce(cluster, options, screen)
     name = f"stream-app-demo-{secrets.token_hex(4)}"
+    # Before the workers, which would wait for each other and tell only their logs.
+    warm_kernels(screen.say)
     config = write_settings(options, cluster.bootstrap_servers, name, folder)
     settings = load_settings(config)
     cluster.make_topics(settings)

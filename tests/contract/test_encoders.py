@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from stream_app.adapters.avro.compiled_encoder import CompiledEncoder
 from stream_app.adapters.avro.fastavro_encoder import FastavroEncoder
+from stream_app.adapters.process.prometheus_telemetry import NullTelemetry
 from stream_app.core.avro.framing import confluent_prefix
 from stream_app.core.columns import (
     NO_TIMESTAMP,
@@ -58,6 +59,7 @@ def _encoder(text: str = OURS, *bindings: OutputBinding) -> Both:
             model_name="loans",
             model_version="3",
             model_hash="0123456789ab",
+            telemetry=NullTelemetry(),
         )
     )
 

@@ -128,6 +128,7 @@ class ThePath:
             model_name="model",
             model_version="1",
             model_hash="0",
+            telemetry=NullTelemetry(),
         )
         rules = ScoringRules(200, OnNonFinite.DEAD_LETTER, ("y",))
         origin = Origin("letters", "group", "1", "host", "model", "1", MAX_RECORD_BYTES)

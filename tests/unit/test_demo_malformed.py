@@ -27,7 +27,7 @@ def decoder(tmp_path_factory: pytest.TempPathFactory) -> Decoder:
     folder = tmp_path_factory.mktemp("demo")
     settings = load_settings(write_settings(DemoOptions.of(), "nowhere:1", "events", folder))
     contract = load_contract(settings.model.repository / "car_loan" / "1" / "contract.toml")
-    return build_decoder(settings, contract, SystemClock(), NullTelemetry())
+    return build_decoder(settings, contract, SystemClock(), NullTelemetry(), compiled=False)
 
 
 def decoded_faults(decoder: Decoder, values: list[bytes | None]) -> list[Fault]:

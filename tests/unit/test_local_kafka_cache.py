@@ -8,13 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from stream_app.adapters.local_kafka.cache import (
-    cache_folder,
-    ensure_files,
-    ensure_unpacked,
-    exclusive,
-)
+from stream_app.adapters.local_kafka.cache import ensure_files, ensure_unpacked
 from stream_app.adapters.local_kafka.pins import Pin, kafka_pins, registry_pin
+from stream_app.adapters.process.user_cache import cache_folder, exclusive
 from stream_app.errors import ConfigError, UnavailableError
 
 CONTENTS = {"one": b"the first jar", "two": b"the second jar"}
@@ -125,7 +121,7 @@ def test_a_damaged_unpacked_file_is_had_again(tmp_path: Path, damaged: str) -> N
 
 
 def test_the_lock_keeps_a_second_one_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stream_app.adapters.local_kafka.cache.LOCK_WAIT_S", 0.0)
+    monkeypatch.setattr("stream_app.adapters.process.user_cache.LOCK_WAIT_S", 0.0)
     with (
         exclusive(tmp_path / "jars"),
         pytest.raises(UnavailableError, match="another process holds"),

@@ -26,7 +26,9 @@ from stream_app.core.columns import (
     Tensor,
 )
 from stream_app.core.contract import Contract
+from stream_app.core.metrics import ENCODER_FALLBACKS
 from stream_app.errors import ConfigError
+from stream_app.ports import Telemetry
 
 __all__ = ["FastavroEncoder", "check_prediction_schema"]
 
@@ -43,6 +45,7 @@ class FastavroEncoder:
         model_name: str,
         model_version: str,
         model_hash: str,
+        telemetry: Telemetry,
     ) -> None:
         """Check the schema against the contract.
 
@@ -53,11 +56,13 @@ class FastavroEncoder:
             model_name: Lineage.
             model_version: Lineage.
             model_hash: Lineage.
+            telemetry: For counts.
 
         Raises:
             ConfigError: the schema does not fit the contract.
         """
         problems = check_prediction_schema(contract, schema)
+        self._telemetry = telemetry
         record = admit(schema)
         if problems or not isinstance(record, Record):
             raise ConfigError("; ".join(problems))
@@ -88,6 +93,7 @@ class FastavroEncoder:
         """See ``ports.Encoder``."""
         if not len(scores.rows):
             return BytesColumn.of([]), {}
+        self._telemetry.count(ENCODER_FALLBACKS, len(scores.rows))
         outputs = {name: _rows(scores.outputs[name]) for _, name, _ in self._bindings}
         values: list[bytes | None] = []
         details: dict[int, str] = {}

@@ -51,14 +51,14 @@ def build_store(settings: Settings, clock: Clock, telemetry: Telemetry) -> Schem
 
 
 def build_decoder(
-    settings: Settings, contract: Contract, clock: Clock, telemetry: Telemetry
+    settings: Settings, contract: Contract, clock: Clock, telemetry: Telemetry, *, compiled: bool
 ) -> Decoder:
-    """The decoder of the input.
+    """The decoder of the input; ``compiled`` when kernels are ready.
 
     Raises:
         ConfigError: as :func:`build_store`.
     """
-    return FastavroDecoder(
+    reference = FastavroDecoder(
         contract,
         build_store(settings, clock, telemetry),
         settings.input.framing,
@@ -66,24 +66,42 @@ def build_decoder(
         clock=clock,
         max_value_bytes=settings.input.max_value_bytes,
     )
+    if not compiled:
+        return reference
+    from stream_app.adapters.avro.compiled_decoder import CompiledDecoder  # noqa: PLC0415  # numba
+
+    return CompiledDecoder(
+        contract,
+        reference,
+        settings.input.framing,
+        max_value_bytes=settings.input.max_value_bytes,
+    )
 
 
-def build_encoder(settings: Settings, contract: Contract, model: Model) -> Encoder:
-    """The encoder of predictions.
+def build_encoder(
+    settings: Settings, contract: Contract, model: Model, telemetry: Telemetry, *, compiled: bool
+) -> Encoder:
+    """The encoder of predictions; ``compiled`` when kernels are ready.
 
     Raises:
         ConfigError: the schema does not fit the contract, or is not registered.
         UnavailableError: the registry does not answer.
     """
     text = prediction_schema(settings)
-    return FastavroEncoder(
+    reference = FastavroEncoder(
         contract,
         text,
         prefix=_prefix(settings, text),
         model_name=model.name,
         model_version=model.version,
         model_hash=model.content_hash,
+        telemetry=telemetry,
     )
+    if not compiled:
+        return reference
+    from stream_app.adapters.avro.compiled_encoder import CompiledEncoder  # noqa: PLC0415  # numba
+
+    return CompiledEncoder(reference)
 
 
 def prediction_schema(settings: Settings) -> str:

@@ -13,12 +13,12 @@ file checked against the SHA-256 that is packaged here. Linux and macOS.
 
 from stream_app.adapters.local_kafka.admin import brokers_of, create_topic
 from stream_app.adapters.local_kafka.broker import Broker
-from stream_app.adapters.local_kafka.cache import Progress, cache_folder
 from stream_app.adapters.local_kafka.cluster import LocalKafka
 from stream_app.adapters.local_kafka.mock import MockCluster
 from stream_app.adapters.local_kafka.ports import free_port
 from stream_app.adapters.local_kafka.properties import Listener
 from stream_app.adapters.local_kafka.registry import LocalRegistry
+from stream_app.adapters.process.user_cache import Progress, cache_folder
 
 __all__ = [
     "Broker",

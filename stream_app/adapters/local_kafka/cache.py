@@ -6,71 +6,23 @@ leave half a file behind; an interrupted download goes on where it stopped.
 """
 
 import contextlib
-import fcntl
-import os
 import shutil
 import tarfile
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from stream_app.adapters.local_kafka.pins import Pin, sha256_of
+from stream_app.adapters.process.user_cache import CACHE_VARIABLE, Progress, exclusive, silent
 from stream_app.errors import ConfigError, UnavailableError
 
-CACHE_VARIABLE = "STREAM_APP_CACHE_DIR"
-LOCK_WAIT_S = 900.0
-_LOCK_POLL_S = 0.2
 _PARALLEL_DOWNLOADS = 8
 _REPORT_EVERY = 10
 _MANIFEST = "contents.sha256"
 
-Progress = Callable[[str], None]
-"""Told in words what a start is busy with, so that a person knows what is waited for."""
 Fetch = Callable[[Pin, Path], Path]
 """Download a pin somewhere under a folder and say where; raises ``UnavailableError``."""
-
-
-def silent(_: str) -> None:
-    """The progress of one who does not want to know."""
-
-
-def cache_folder() -> Path:
-    """``STREAM_APP_CACHE_DIR``, else ``stream-app`` in the XDG cache (``~/.cache``)."""
-    if override := os.environ.get(CACHE_VARIABLE):
-        return Path(override).expanduser().absolute()
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "stream-app"
-
-
-@contextlib.contextmanager
-def exclusive(folder: Path, progress: Progress = silent) -> Iterator[None]:
-    """Hold the lock beside ``folder``; the kernel frees it when the process dies.
-
-    Raises:
-        UnavailableError: another process has held it for a quarter of an hour.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    path = folder.with_name(f"{folder.name}.lock")
-    with path.open("w") as file:
-        deadline_s = time.monotonic() + LOCK_WAIT_S
-        told = False
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as exc:
-                if time.monotonic() > deadline_s:
-                    raise UnavailableError(
-                        f"another process holds {path} for more than {LOCK_WAIT_S:g} s; "
-                        "end it, then try again"
-                    ) from exc
-                if not told:
-                    progress(f"waiting for another process that fills {folder}")
-                    told = True
-                time.sleep(_LOCK_POLL_S)
-        yield
 
 
 def ensure_files(

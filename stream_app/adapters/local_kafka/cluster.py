@@ -17,7 +17,6 @@ import structlog
 
 from stream_app.adapters.local_kafka.admin import create_topic, wait_for_brokers
 from stream_app.adapters.local_kafka.broker import Broker, PortTakenError
-from stream_app.adapters.local_kafka.cache import Progress, exclusive, silent
 from stream_app.adapters.local_kafka.ports import free_port
 from stream_app.adapters.local_kafka.program import KafkaProgram
 from stream_app.adapters.local_kafka.properties import (
@@ -31,6 +30,7 @@ from stream_app.adapters.local_kafka.properties import (
     random_id,
 )
 from stream_app.adapters.local_kafka.workdir import WorkFolder
+from stream_app.adapters.process.user_cache import Progress, exclusive, silent
 from stream_app.errors import UnavailableError, UsageError
 
 _STARTS = 3

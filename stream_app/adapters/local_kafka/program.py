@@ -8,15 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from stream_app.adapters.local_kafka.cache import (
-    Progress,
-    cache_folder,
-    ensure_files,
-    silent,
-)
+from stream_app.adapters.local_kafka.cache import ensure_files
 from stream_app.adapters.local_kafka.java import SMALL_SERVER, ClassArchive, Java, find_java
 from stream_app.adapters.local_kafka.maven import fetch
 from stream_app.adapters.local_kafka.pins import KAFKA_VERSION, kafka_pins
+from stream_app.adapters.process.user_cache import Progress, cache_folder, silent
 
 
 @dataclass(frozen=True, slots=True)

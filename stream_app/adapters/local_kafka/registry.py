@@ -13,18 +13,14 @@ from typing import Self
 import httpx
 import structlog
 
-from stream_app.adapters.local_kafka.cache import (
-    Progress,
-    cache_folder,
-    ensure_unpacked,
-    silent,
-)
+from stream_app.adapters.local_kafka.cache import ensure_unpacked
 from stream_app.adapters.local_kafka.java import SMALL_SERVER, find_java
 from stream_app.adapters.local_kafka.maven import fetch
 from stream_app.adapters.local_kafka.pins import REGISTRY_VERSION, registry_pin
 from stream_app.adapters.local_kafka.ports import free_port
 from stream_app.adapters.local_kafka.process import LOG_TAIL_LINES, ServerProcess
 from stream_app.adapters.local_kafka.workdir import WorkFolder
+from stream_app.adapters.process.user_cache import Progress, cache_folder, silent
 from stream_app.errors import UnavailableError, UsageError
 
 READY_TIMEOUT_S = 60.0

@@ -1,34 +1,38 @@
 """Where the machine code of compiled kernels is kept between processes.
 
 Decides the folder: of this user, and named after everything that the code depends on. numba looks
-only at the date of the file that a kernel is in; one that uses another file would go on with that
-one's old code. A folder that cannot be written is no reason not to start: then every process
-compiles anew, which takes it some seconds.
+only at the file that a kernel is in; one that uses another file would go on with that one's old
+code. Code is made for the least processor of the architecture (the kernels move bytes, and gain
+nothing from a newer one), so that an image compiled on one machine serves every other.
+
+A folder that can be read only, as an image's, is copied to one for temporaries, because numba
+uses none that it cannot write. Where neither can be had, every process compiles anew, which takes
+it some seconds: no reason not to start.
 """
 
 import hashlib
 import os
+import shutil
+import stat
 import sys
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
 
 import numba
 
 import stream_app.core
-
-CACHE_VARIABLE: Final = "STREAM_APP_KERNEL_CACHE"
-"""A folder for compiled kernels, instead of one in the user's cache."""
+from stream_app.adapters.process.user_cache import cache_folder
 
 
 def keep_kernels() -> Path | None:
     """Let kernels that are imported from now on be kept; where, or ``None``: nowhere."""
+    numba.config.CPU_NAME = "generic"
+    numba.config.CPU_FEATURES = ""
     folder = kernel_folder()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return None
-    if not os.access(folder, os.W_OK | os.X_OK):
+    if not _writable(folder):
+        folder = _copied(folder)
+    if not _writable(folder):
         return None
     numba.config.CACHE_DIR = str(folder)
     return folder
@@ -36,9 +40,33 @@ def keep_kernels() -> Path | None:
 
 def kernel_folder() -> Path:
     """Where compiled kernels of this version are kept; it may not exist, or not be writable."""
-    given = os.environ.get(CACHE_VARIABLE)
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return (Path(given) if given else Path(home) / "stream-app" / "kernels") / _fingerprint()
+    return cache_folder() / "kernels" / _fingerprint()
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.R_OK | os.W_OK | os.X_OK)
+
+
+def _copied(folder: Path) -> Path:
+    """The same in a folder for temporaries that is ours alone: its content is run as code."""
+    parent = Path(tempfile.gettempdir()) / f"stream-app-kernels-{os.getuid()}"
+    copy = parent / folder.name
+    try:
+        parent.mkdir(mode=0o700, exist_ok=True)
+        found = parent.lstat()
+        if found.st_uid != os.getuid() or found.st_mode != stat.S_IFDIR | 0o700:
+            return folder
+        if folder.is_dir() and not copy.exists():
+            fresh = Path(tempfile.mkdtemp(dir=parent))
+            shutil.copytree(folder, fresh, dirs_exist_ok=True)
+            fresh.rename(copy)
+    except OSError:
+        return copy if copy.is_dir() else folder
+    return copy
 
 
 def _fingerprint() -> str:

@@ -1,0 +1,63 @@
+"""The kernels made ready before the first batch: compiled once a machine, from then on loaded.
+
+Decides when they are compiled (here, and never inside a batch) and that one process does it while
+the others wait. Where they cannot be had at all the path goes on without them.
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from stream_app.adapters.process.user_cache import Progress, exclusive, silent
+
+log = structlog.get_logger(__name__)
+
+_COMPILES = "compiling the kernels that decode and encode: once a version and user, about {}"
+_ABOUT = "20 s"
+
+
+@dataclass(frozen=True, slots=True)
+class WarmKernels:
+    """What it took.
+
+    Attributes:
+        compiled: Whether they had to be compiled; else they were loaded.
+        seconds: In all.
+        kept_in: For the next process; ``None``: nowhere.
+    """
+
+    compiled: bool
+    seconds: float
+    kept_in: Path | None
+
+
+def warm_kernels(tell: Progress = silent) -> WarmKernels | None:
+    """Have them compiled or loaded; ``None`` when this machine cannot.
+
+    Args:
+        tell: Hears, in words, what takes long.
+    """
+    started_s = time.monotonic()
+    try:
+        # numba is a large library: whoever needs no kernels does not wait for it.
+        from stream_app.adapters.avro import compiled_kernels  # noqa: PLC0415
+
+        kept_in = compiled_kernels.KEPT_IN
+        if kept_in is None:
+            tell(_COMPILES.format(f"{_ABOUT}, and there is no folder to keep them in"))
+            compiled = compiled_kernels.load()
+        else:
+            with exclusive(kept_in, tell):
+                if not any(kept_in.rglob("*.nbi")):
+                    tell(_COMPILES.format(_ABOUT))
+                compiled = compiled_kernels.load()
+    except Exception as exc:  # noqa: BLE001  # numba and LLVM list nothing
+        log.warning(
+            "kernels_unavailable",
+            reason=f"{type(exc).__name__}: {exc}",
+            consequence="records are decoded and encoded one by one, about fifty times slower",
+        )
+        return None
+    return WarmKernels(compiled, time.monotonic() - started_s, kept_in)
