@@ -8,6 +8,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from stream_app.adapters.kafka import clients as kafka_clients
+from stream_app.adapters.kafka.public_client import Fetched, fetch_messages
 from stream_app.adapters.kafka.source import KafkaSource
 from stream_app.adapters.kafka.start_policy import StartPolicy
 from stream_app.adapters.kafka.topic_identity import TopicIdentity
@@ -88,6 +89,11 @@ class ScriptedConsumer:
 
     def consume(self, *_: float) -> list[Message]:
         return self.script.pop(0)() if self.script else []
+
+    def fetch(
+        self, topic: str, max_records: int, wait_s: float, between: Callable[[], None]
+    ) -> Fetched:
+        return fetch_messages(self, topic, max_records, wait_s, between)
 
     def pause(self, partitions: list[Any]) -> None:
         self.paused |= {tp.partition for tp in partitions}

@@ -132,14 +132,11 @@ class RecordBatch:
 
     def next_offsets(self) -> dict[int, int]:
         """For each partition seen, the offset to commit: the greatest offset + 1."""
-        return {p: int(self.offset[self.partition == p].max()) + 1 for p in self._partitions()}
+        return {p: last + 1 for p, last in _last_of_each(self.partition, self.offset).items()}
 
     def first_offsets(self) -> dict[int, int]:
         """For each partition seen, the offset to seek to so that this batch comes again."""
-        return {p: int(self.offset[self.partition == p].min()) for p in self._partitions()}
-
-    def _partitions(self) -> list[int]:
-        return [int(p) for p in np.unique(self.partition)]
+        return _last_of_each(self.partition[::-1], self.offset[::-1])
 
     def take(self, rows: npt.NDArray[np.intp]) -> "RecordBatch":
         """The given rows as a batch of their own."""
@@ -156,6 +153,16 @@ class RecordBatch:
                 new: self.headers[old] for new, old in enumerate(picked) if old in self.headers
             },
         )
+
+
+def _last_of_each(partition: Int32Array, offset: Int64Array) -> dict[int, int]:
+    """By partition, the offset in its last row."""
+    if not len(partition):
+        return {}
+    last = np.full(int(partition.max()) + 1, -1, dtype=np.int64)
+    last[partition] = offset  # of several rows the last stays
+    seen = np.flatnonzero(last >= 0)
+    return dict(zip(seen.tolist(), last[seen].tolist(), strict=True))
 
 
 class Kind(IntEnum):

@@ -7,6 +7,8 @@ from confluent_kafka import KafkaError, KafkaException
 from structlog.testing import capture_logs
 
 from stream_app.adapters.kafka import clients as kafka_clients
+from stream_app.adapters.kafka.columns import to_columns
+from stream_app.adapters.kafka.public_client import Fetched
 from stream_app.adapters.kafka.source import KafkaSource
 from stream_app.adapters.kafka.stalled_input import StalledInput
 from stream_app.adapters.process.prometheus_telemetry import NullTelemetry
@@ -160,8 +162,8 @@ class Idle:
         self.looks += 1
         return partitions
 
-    def consume(self, *_: float) -> list[Any]:
-        return []
+    def fetch(self, topic: str, *_: Any) -> Fetched:
+        return Fetched(to_columns(topic, []), 0)
 
     def pause(self, _: list[Any]) -> None:
         """Do nothing."""

@@ -10,6 +10,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from stream_app.adapters.kafka import clients as kafka_clients
 from stream_app.adapters.kafka.coordinator_log import CoordinatorLog
+from stream_app.adapters.kafka.public_client import Sent, send_rows
 from stream_app.adapters.kafka.transactional_sink import TransactionalSink
 from stream_app.adapters.process.prometheus_telemetry import NullTelemetry
 from stream_app.adapters.process.watchdog import NullWatchdog
@@ -62,8 +63,11 @@ class ScriptedProducer:
     def begin_transaction(self) -> None:
         self._do("begin")
 
-    def produce(self, topic: str, value: bytes, key: bytes | None, **_: Any) -> None:
+    def produce(self, *_: Any) -> None:
         self._do("produce")
+
+    def send(self, outputs: OutputBatch, begin: int) -> Sent:
+        return send_rows(self, outputs, begin)
 
     def send_offsets_to_transaction(self, *_: Any) -> None:
         self._do("send_offsets")

@@ -6,6 +6,9 @@ listener waits: the client would apply the change anyway and, from some callback
 
 from collections.abc import Callable, Collection, Iterable
 
+import numpy as np
+
+from stream_app.core.columns import BoolArray, Int32Array
 from stream_app.ports import RebalanceListener
 
 
@@ -31,6 +34,13 @@ class Assignment:
     def unchanged(self) -> frozenset[int]:
         """What was ours at the last :meth:`watch`, and all the time since."""
         return self.ours - self._changed
+
+    def are_ours(self, partition: Int32Array) -> BoolArray:
+        """Of each row, by its partition."""
+        table = np.zeros(max(self.ours, default=-1) + 2, dtype=np.bool_)
+        table[list(self.ours)] = True
+        # What is beyond the table meets its last cell, which is nobody's.
+        return table.take(partition, mode="clip")
 
     def came(self, numbers: Collection[int]) -> None:
         """These are ours."""

@@ -7,9 +7,11 @@ is being written at this moment: try again.
 from collections.abc import Mapping
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka import KafkaException
 
 from stream_app.adapters.kafka.errors import end_if_exhausted, explain
+from stream_app.adapters.kafka.public_client import PublicConsumer as Consumer
+from stream_app.adapters.kafka.public_client import PublicProducer as Producer
 from stream_app.adapters.kafka.tls_probe import certificate_fault
 from stream_app.errors import RetriableError
 from stream_app.settings import KafkaSettings

@@ -1,7 +1,7 @@
-"""From the client's messages to columns: the last place where a record is a Python object."""
+"""From the client's messages to columns."""
 
 from collections.abc import Sequence
-from operator import methodcaller
+from operator import itemgetter, methodcaller
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,12 @@ from stream_app.core.columns import BytesColumn, Header, RecordBatch
 UNREADABLE_HEADERS: Header = ("stream_app.headers_unreadable", b"true")
 """In the place of a record's headers when the client cannot hand them over."""
 
+_value, _key, _headers = methodcaller("value"), methodcaller("key"), methodcaller("headers")
+_partition, _offset = methodcaller("partition"), methodcaller("offset")
+_timestamp = methodcaller("timestamp")
+"""Called through ``map`` no line of Python is run for a record.
 
-_read_headers = methodcaller("headers")
-"""The client returns a value *and* sets an exception. A call site that the interpreter has
+Of headers the client returns a value *and* sets an exception. A call site that the interpreter has
 specialised does not look, and the exception would come out of whatever is done next; a call
 through C always looks, and raises SystemError here."""
 
@@ -25,7 +28,7 @@ def headers_of(message: Any) -> tuple[Header, ...]:
     is not UTF-8. Such a record must not end every worker that meets it.
     """
     try:
-        return tuple(_read_headers(message) or ())
+        return tuple(_headers(message) or ())
     except (SystemError, UnicodeDecodeError):
         return (UNREADABLE_HEADERS,)
 
@@ -33,18 +36,25 @@ def headers_of(message: Any) -> tuple[Header, ...]:
 def to_columns(topic: str, messages: Sequence[Any]) -> RecordBatch:
     """Lay messages without errors side by side, in their order."""
     count = len(messages)
-    keys = [m.key() for m in messages]
-    timestamps = [m.timestamp() for m in messages]
-    headers = {row: h for row, m in enumerate(messages) if (h := headers_of(m))}
+    keys = list(map(_key, messages))
+    stamps = list(map(_timestamp, messages))
     return RecordBatch(
         topic=topic,
-        values=BytesColumn.of([m.value() for m in messages]),
-        keys=BytesColumn.of(keys)
-        if any(k is not None for k in keys)
-        else BytesColumn.all_null(count),
-        partition=np.fromiter((m.partition() for m in messages), dtype=np.int32, count=count),
-        offset=np.fromiter((m.offset() for m in messages), dtype=np.int64, count=count),
-        timestamp_ms=np.fromiter((t[1] for t in timestamps), dtype=np.int64, count=count),
-        timestamp_type=np.fromiter((t[0] for t in timestamps), dtype=np.int8, count=count),
-        headers=headers,
+        values=BytesColumn.of(list(map(_value, messages))),
+        keys=BytesColumn.of(keys) if keys.count(None) < count else BytesColumn.all_null(count),
+        partition=np.fromiter(map(_partition, messages), dtype=np.int32, count=count),
+        offset=np.fromiter(map(_offset, messages), dtype=np.int64, count=count),
+        timestamp_ms=np.fromiter(map(itemgetter(1), stamps), dtype=np.int64, count=count),
+        timestamp_type=np.fromiter(map(itemgetter(0), stamps), dtype=np.int8, count=count),
+        headers=_rows_with_headers(messages),
     )
+
+
+def _rows_with_headers(messages: Sequence[Any]) -> dict[int, tuple[Header, ...]]:
+    try:
+        found = list(map(_headers, messages))
+    except (SystemError, UnicodeDecodeError):
+        found = list(map(headers_of, messages))
+    if not any(found):
+        return {}
+    return {row: tuple(own) for row, own in enumerate(found) if own}

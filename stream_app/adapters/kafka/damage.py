@@ -5,11 +5,10 @@ records would be lost without a word: whatever is committed next lies behind the
 guess whether a restart helps: it does when another copy leads, or when it was the network.
 """
 
-from typing import Any
-
 from confluent_kafka import KafkaError
 
 from stream_app.adapters.kafka.errors import explain
+from stream_app.adapters.kafka.public_client import NoRecord
 from stream_app.errors import FatalError
 
 DAMAGED = {
@@ -21,12 +20,12 @@ DAMAGED = {
 """A checksum that does not fit, or a batch that cannot be taken apart, or of a format unknown."""
 
 
-def damaged(message: Any, error: Any) -> FatalError:
+def damaged(at: NoRecord) -> FatalError:
     """What ends the process: no record behind the damage may count before it is mended."""
-    place = f"{message.topic()}[{message.partition()}] offset {message.offset()}"
+    place = f"{at.topic}[{at.partition}] offset {at.offset}"
     return FatalError(
-        f"the records at {place} are damaged: {explain('consume', error)}; nothing behind them is "
-        "scored. A restart tries again: let another copy lead the partition (stop that broker), or "
-        "mend its log; to give the records up, move the group behind them with `stream-app offsets "
-        f"reset --partition {message.partition()} --to ...`"
+        f"the records at {place} are damaged: {explain('consume', at.error)}; nothing behind them "
+        "is scored. A restart tries again: let another copy lead the partition (stop that broker), "
+        "or mend its log; to give the records up, move the group behind them with `stream-app offsets "
+        f"reset --partition {at.partition} --to ...`"
     )

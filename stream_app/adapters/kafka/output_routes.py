@@ -6,23 +6,20 @@ producer's partitioner was), else by key; and a timestamp that brokers refuse is
 the original in the header ``stream_app.timestamp``.
 """
 
-from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from confluent_kafka import KafkaException
 
 from stream_app.adapters.kafka.errors import aborts
 from stream_app.adapters.kafka.missing_topics import missing_topic
 from stream_app.adapters.kafka.rights import missing_right, on_topic
-from stream_app.core.columns import NO_TIMESTAMP, Header, OutputBatch
+from stream_app.core.columns import NO_TIMESTAMP, BoolArray, Int64Array, OutputBatch
 from stream_app.ports import Clock
 from stream_app.settings import Settings
 
-Row = tuple[bytes | None, bytes | None, int, int, Sequence[Header] | None]
-"""Value, key, partition (-1: by key), timestamp (0: now), headers."""
-
 _BY_KEY = -1
-_NOW = 0
 _TOLERATED_AHEAD_MS = 60_000
 TIMESTAMP_HEADER = "stream_app.timestamp"
 
@@ -37,33 +34,23 @@ class OutputRoutes:
         self._counted_s = float("-inf")
         self._distrust = 0
 
-    def rows(self, producer: Any, outputs: OutputBatch) -> Iterator[Row]:
-        """What to produce, row by row.
+    def routed(self, producer: Any, outputs: OutputBatch) -> OutputBatch:
+        """The same with the partitions and timestamps to send.
 
         Raises:
             AbortedError: the topics' partitions are not known and no broker tells.
         """
-        length = len(outputs)
-        partitions: Sequence[int] = (
-            outputs.partition.tolist()
-            if self._same_count(producer, outputs)
-            else [_BY_KEY] * length
-        )
-        timestamps: list[int] = outputs.timestamp_ms.tolist()
-        headers = outputs.headers
-        plain = not headers and not self._distrust
-        for row, (value, key, partition, given_ms) in enumerate(
-            zip(outputs.values, outputs.keys, partitions, timestamps, strict=True)
-        ):
-            timestamp_ms = _NOW if given_ms == NO_TIMESTAMP else given_ms
-            if plain:
-                yield value, key, partition, timestamp_ms, None
-                continue
-            own = headers.get(row)
-            if self._refusable(timestamp_ms):
-                own = [*(own or ()), (TIMESTAMP_HEADER, str(timestamp_ms).encode())]
-                timestamp_ms = _NOW
-            yield value, key, partition, timestamp_ms, own if own is None else list(own)
+        partition, timestamp_ms, headers = outputs.partition, outputs.timestamp_ms, outputs.headers
+        if not self._same_count(producer, outputs):
+            partition = np.full(len(outputs), _BY_KEY, dtype=np.int32)
+        refusable = self._refusable(timestamp_ms)
+        if refusable.any():
+            headers = dict(headers)
+            for row in np.flatnonzero(refusable).tolist():
+                given = str(int(timestamp_ms[row])).encode()
+                headers[row] = (*headers.get(row, ()), (TIMESTAMP_HEADER, given))
+            timestamp_ms = np.where(refusable, NO_TIMESTAMP, timestamp_ms)
+        return replace(outputs, partition=partition, timestamp_ms=timestamp_ms, headers=headers)
 
     def distrust_timestamps(self) -> None:
         """A broker refused one: first those in the future go as now, then all of them."""
@@ -73,10 +60,12 @@ class OutputRoutes:
         """A unit went through: past ones are good again, future ones stay suspect."""
         self._distrust = min(1, self._distrust)
 
-    def _refusable(self, timestamp_ms: int) -> bool:
-        if self._distrust == 0 or timestamp_ms == _NOW:
-            return False
-        return self._distrust > 1 or timestamp_ms > self._clock.wall_ms() + _TOLERATED_AHEAD_MS
+    def _refusable(self, timestamp_ms: Int64Array) -> BoolArray:
+        if self._distrust == 0:
+            return np.zeros(len(timestamp_ms), dtype=np.bool_)
+        if self._distrust > 1:
+            return timestamp_ms != NO_TIMESTAMP
+        return timestamp_ms > self._clock.wall_ms() + _TOLERATED_AHEAD_MS
 
     def _same_count(self, producer: Any, outputs: OutputBatch) -> bool:
         now_s = self._clock.now_s()

@@ -90,32 +90,23 @@ class KafkaSink:
 
     def deliver(self, outputs: OutputBatch) -> npt.NDArray[np.intp]:
         """See the port."""
+        routed = self._routes.routed(self._producer, outputs)
         refused: list[int] = []
-        produce = self._producer.produce
-        topic = outputs.topic
-        rows = self._routes.rows(self._producer, outputs)
-        for position, (value, key, partition, timestamp_ms, headers) in enumerate(rows):
-            while True:
-                try:
-                    produce(
-                        topic,
-                        value,
-                        key,
-                        partition=partition,
-                        timestamp=timestamp_ms,
-                        headers=headers,
-                    )
-                    break
-                except BufferError:
+        sent = self._producer.send(routed, 0)
+        while sent.error is not None:
+            begin = sent.position
+            match sent.error.code():
+                case KafkaError._QUEUE_FULL:
                     with self._watchdog.limit("waiting for room to deliver", self._call_limit_s):
                         self._poll(_QUEUE_FULL_WAIT_S)
                     self._raise_failure()
-                except KafkaException as exc:
-                    if exc.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:
-                        raise self._failed("produce", exc.args[0], topic) from exc
+                case KafkaError.MSG_SIZE_TOO_LARGE:
                     # The library would commit without it: somebody else must hear of it.
-                    refused.append(position)
-                    break
+                    refused.append(begin)
+                    begin += 1
+                case _:
+                    raise self._failed("produce", sent.error, outputs.topic)
+            sent = self._producer.send(routed, begin)
         self._poll(0)
         self._raise_failure()
         return np.array(refused, dtype=np.intp) if refused else _NO_ROWS

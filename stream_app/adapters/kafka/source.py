@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import structlog
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
@@ -24,6 +25,7 @@ from stream_app.adapters.kafka.group_offsets import commit_offsets, committed_of
 from stream_app.adapters.kafka.lag import Lag
 from stream_app.adapters.kafka.membership import membership_of
 from stream_app.adapters.kafka.place import Unplaced, move
+from stream_app.adapters.kafka.public_client import Fetched, NoRecord
 from stream_app.adapters.kafka.pulse import Pulse
 from stream_app.adapters.kafka.stalled_input import StalledInput
 from stream_app.adapters.kafka.start_policy import StartPolicy
@@ -56,6 +58,7 @@ class KafkaSource:
         self._settings = settings
         self._denial = Denial(settings, clock, tell_denied)
         self._topic = settings.input.topic
+        self._nothing = to_columns(self._topic, [])
         self._timeout_s = settings.kafka.request_timeout_s
         self._clock = clock
         self._telemetry = telemetry
@@ -88,36 +91,24 @@ class KafkaSource:
             self._stalled.look(self._assignment.ours)
         if self._denial.client_is_over():
             self._denial.sit_out(wait_s)
-            return to_columns(self._topic, [])
+            return self._nothing
         self._pulse.feel(self._consumer)
         self._unplaced.place(paused=self._paused)
-        # One is waited for, the rest is what is there: all at once would wait the whole time.
-        held = self._consume(1, wait_s)
-        if held:
-            failpoints.hit("mid_fetch")
-        self._assignment.watch()
-        rest = self._consume(max_records - 1, 0.0) if held and max_records > 1 else []
-        self._assignment.raise_stored()
-        # What was held while the rest brought a rebalance of its partition belongs to the owner
-        # before. Brokers check that a committer is a member, not that it owns the partition, so
-        # nobody else would notice.
-        rows = self._rows(held, self._assignment.unchanged)
-        rows += self._rows(rest, self._assignment.ours)
+        records = self._current(self._brought(max_records, wait_s))
         if self._denial.client_is_over():
             # It gives its partitions up without a word, and will take no offset or commit.
-            rows = []
+            records = self._nothing
             self._assignment.lose_all()
             self._assignment.raise_stored()
-        if rows:
+        if len(records):
             self._denial.records()
             self._pulse.heard()
         self._denial.end_if_too_long()
-        batch = to_columns(self._topic, rows)
-        self._telemetry.count(RECORDS_FETCHED, len(batch))
-        if self._paused and len(batch):
-            self.seek(batch.first_offsets())
-            return to_columns(self._topic, [])
-        return batch
+        self._telemetry.count(RECORDS_FETCHED, len(records))
+        if self._paused and len(records):
+            self.seek(records.first_offsets())
+            return self._nothing
+        return records
 
     def assignment(self) -> frozenset[int]:
         """See the port."""
@@ -224,42 +215,58 @@ class KafkaSource:
 
     # -- fetching ---------------------------------------------------------------------------
 
-    def _consume(self, count: int, wait_s: float) -> list[Any]:
+    def _brought(self, max_records: int, wait_s: float) -> Fetched:
         try:
-            messages: list[Any] = self._consumer.consume(count, wait_s)
+            fetched: Fetched = self._consumer.fetch(self._topic, max_records, wait_s, self._holding)
         except KafkaException as exc:
             self._denial.client_over(exc.args[0])
-            return []
-        return messages
+            return Fetched(self._nothing, 0)
+        return fetched
 
-    def _rows(self, messages: list[Any], ours: frozenset[int]) -> list[Any]:
-        """The records among them that are of partitions in ``ours``; errors are acted on."""
-        rows = [m for m in messages if m.error() is None or self._note(m.error(), m, ours)]
-        if {m.partition() for m in rows} <= ours:
-            return rows
-        kept = [m for m in rows if m.partition() in ours]
-        self._telemetry.count(RECORDS_STALE, len(rows) - len(kept))
-        return kept
+    def _holding(self) -> None:
+        """Between the first record and the rest."""
+        failpoints.hit("mid_fetch")
+        self._assignment.watch()
 
-    def _note(self, error: Any, message: Any, ours: frozenset[int]) -> bool:
-        """Act on an error that came in place of a record; always false, to leave it out."""
+    def _current(self, fetched: Fetched) -> RecordBatch:
+        """The records that are of partitions of ours; errors are acted on.
+
+        What was held while the rest brought a rebalance of its partition belongs to the owner
+        before. Brokers check that a committer is a member, not that it owns the partition, so
+        nobody else would notice.
+        """
+        # A rebalance in this fetch failed to commit: nothing of it may count.
+        self._assignment.raise_stored()
+        for each in fetched.errors:
+            self._note(each, self._assignment.unchanged if each.held else self._assignment.ours)
+        records = fetched.records
+        kept = self._assignment.are_ours(records.partition)
+        for row in range(fetched.held):
+            kept[row] &= int(records.partition[row]) in self._assignment.unchanged
+        if kept.all():
+            return records
+        self._telemetry.count(RECORDS_STALE, len(records) - int(kept.sum()))
+        return records.take(np.flatnonzero(kept))
+
+    def _note(self, place: NoRecord, ours: frozenset[int]) -> None:
+        """Act on an error that came in place of a record."""
+        error = place.error
         code = error.code()
         self._telemetry.count(CLIENT_ERRORS, 1, error.name())
         if error.fatal() or code == KafkaError._FATAL:
             self._denial.client_over(error)
         elif code == KafkaError._AUTO_OFFSET_RESET:
             # Of a partition that has gone meanwhile, it is its next owner's to answer.
-            if message.partition() in ours:
-                self._unplaced.add(message.partition())
-        elif code in DAMAGED and message.partition() in ours:
-            raise damaged(message, error)
+            if place.partition in ours:
+                self._unplaced.add(place.partition)
+        elif code in DAMAGED and place.partition in ours:
+            raise damaged(place)
         elif self._denial.is_of(error):
             self._denial.note(error)
         else:
             if code == KafkaError.UNKNOWN_TOPIC_OR_PART:
                 self._identity.suspect()
             log.warning("consumer_error", code=error.name(), reason=error.str())
-        return False
 
     def _partitions(self, numbers: Iterable[int]) -> list[Any]:
         return [TopicPartition(self._topic, number) for number in sorted(numbers)]
