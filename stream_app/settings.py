@@ -24,16 +24,15 @@ from pydantic_settings import (
 )
 
 from stream_app.errors import ConfigError
+from stream_app.settings_kafka import AUTO_INSTANCE_ID, KafkaSettings
 from stream_app.settings_rules import contradictions
 from stream_app.settings_sections import (
-    AUTO_INSTANCE_ID,
     BatchSettings,
     DeadLetterSettings,
     Delivery,
     Framing,
     HttpSettings,
     InputSettings,
-    KafkaSettings,
     LogSettings,
     ModelSettings,
     OutputSettings,

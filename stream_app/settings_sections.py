@@ -1,4 +1,4 @@
-"""The sections of the settings: each setting's name, type, default and meaning.
+"""The sections of the settings but ``kafka``: each setting's name, type, default and meaning.
 
 Decides what there is to set, and what a single value may be. Knows neither where values come
 from (``settings.py``) nor which of them go together (``settings_rules.py``).
@@ -6,20 +6,14 @@ from (``settings.py``) nor which of them go together (``settings_rules.py``).
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import Field, SecretStr
 
-Positive = Annotated[float, Field(gt=0, le=86_400)]
-"""Seconds: more than a day is a mistake, and in milliseconds more than the Kafka client takes."""
-PositiveInt = Annotated[int, Field(gt=0)]
+from stream_app.settings_values import Port, Positive, PositiveInt, Section
+
 MAX_TIME_DIFFERENCE_S = 1e10
 """Some 300 years; a number that cannot overflow."""
-Port = Annotated[int, Field(ge=0, le=65535)]
-
-
-AUTO_INSTANCE_ID = "auto"
-"""Of ``kafka.group_instance_id``: as the transactional id, which no two live workers share."""
 
 
 class Delivery(StrEnum):
@@ -44,79 +38,7 @@ class StartAt(StrEnum):
     LATEST = "latest"
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class KafkaSettings(_Section):
-    """The cluster and the consumer group."""
-
-    bootstrap_servers: str = Field("", description="Brokers to begin with: `host:port,host:port`.")
-    group: str = Field("stream-app", min_length=1, description="Consumer group.")
-    group_protocol: Literal["classic", "consumer"] = Field(
-        "classic",
-        description="`classic` (cooperative-sticky) or `consumer` (KIP-848; the broker's own "
-        "session time-out then decides how soon a dead member's partitions move).",
-    )
-    group_instance_id: str = Field(
-        "",
-        description="Static membership, only with `classic`: a worker that takes a dead one's "
-        "place goes on at once, one that leaves for good is missed for `session_timeout_s`. "
-        "`auto`: by host and slot; else a name for one worker.",
-    )
-    session_timeout_s: Positive = Field(
-        6.0,
-        description="A member silent for this long loses its partitions (`classic`). Brokers "
-        "refuse less than 6 s unless `group.min.session.timeout.ms` is lowered.",
-    )
-    max_poll_interval_s: Positive = Field(
-        300.0, description="A member that does not fetch for this long loses its partitions."
-    )
-    transaction_timeout_s: Positive = Field(
-        10.0, description="The broker undoes a dead worker's transaction after this long."
-    )
-    request_timeout_s: Positive = Field(
-        10.0, description="Longest wait for an answer of a broker; at most the transaction's."
-    )
-    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        "PLAINTEXT", description="How to talk to brokers."
-    )
-    ssl_ca_file: Path | None = Field(None, description="PEM file of the authority to trust.")
-    ssl_certificate_file: Path | None = Field(None, description="PEM file of our certificate.")
-    ssl_key_file: Path | None = Field(None, description="PEM file of our private key.")
-    ssl_key_password: SecretStr | None = Field(None, description="Password of the private key.")
-    sasl_mechanism: Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = Field(
-        "", description="How to authenticate."
-    )
-    sasl_username: str = Field("", description="User name for PLAIN and SCRAM.")
-    sasl_password: SecretStr | None = Field(None, description="Password for PLAIN and SCRAM.")
-    sasl_password_file: Path | None = Field(None, description="File that holds the password.")
-    oauth_token_url: str = Field(
-        "", description="OAUTHBEARER: where tokens are asked for (client credentials grant)."
-    )
-    oauth_client_id: str = Field("", description="OAUTHBEARER: who asks.")
-    oauth_client_secret: SecretStr | None = Field(None, description="OAUTHBEARER: its secret.")
-    oauth_client_secret_file: Path | None = Field(None, description="File that holds the secret.")
-    oauth_scope: str = Field("", description="OAUTHBEARER: what is asked for; may be empty.")
-    oauth_ca_file: Path | None = Field(
-        None, description="PEM file of the authority to trust at the token's address."
-    )
-    credentials_check_s: Positive = Field(
-        10.0,
-        description="How often the files named in this section are looked at; when one has "
-        "changed, the clients are made anew between two transactions.",
-    )
-    topic_refresh_s: Positive = Field(
-        30.0, description="How soon new partitions of the input topic are noticed."
-    )
-    properties: dict[str, str] = Field(
-        default_factory=dict,
-        description="Further librdkafka properties, for both clients; they cannot replace what "
-        "the guarantees rest on.",
-    )
-
-
-class InputSettings(_Section):
+class InputSettings(Section):
     """Where events come from."""
 
     topic: str = Field("", description="Input topic.")
@@ -144,7 +66,7 @@ class InputSettings(_Section):
     )
 
 
-class OutputSettings(_Section):
+class OutputSettings(Section):
     """Where outcomes go."""
 
     predictions_topic: str = Field("", description="Default: `<input>.predictions`.")
@@ -170,7 +92,7 @@ class OutputSettings(_Section):
     )
 
 
-class RegistrySettings(_Section):
+class RegistrySettings(Section):
     """The schema registry (Confluent-compatible)."""
 
     url: str = Field("", description="For framing `confluent`.")
@@ -191,7 +113,7 @@ class RegistrySettings(_Section):
     )
 
 
-class ModelSettings(_Section):
+class ModelSettings(Section):
     """Which model scores, and on what."""
 
     repository: Path = Field(Path("models"), description="Folder of `<name>/<version>/`.")
@@ -209,7 +131,7 @@ class ModelSettings(_Section):
     )
 
 
-class BatchSettings(_Section):
+class BatchSettings(Section):
     """How records are grouped."""
 
     max_records: PositiveInt = Field(512, le=1_000_000, description="Greatest micro-batch.")
@@ -217,7 +139,7 @@ class BatchSettings(_Section):
     transaction_records: PositiveInt = Field(20_000, description="Records in a transaction.")
 
 
-class StartSettings(_Section):
+class StartSettings(Section):
     """Where to begin when there is no valid offset; each case apart, never a silent jump."""
 
     new_group: StartAt = Field(StartAt.FAIL, description="The group has no offsets at all.")
@@ -234,7 +156,7 @@ class StartSettings(_Section):
     )
 
 
-class DeadLetterSettings(_Section):
+class DeadLetterSettings(Section):
     """What to do with records that can never succeed."""
 
     on_bad_record: Literal["dead_letter", "stop"] = Field(
@@ -257,7 +179,7 @@ class DeadLetterSettings(_Section):
     )
 
 
-class HttpSettings(_Section):
+class HttpSettings(Section):
     """The operations port: /metrics, /livez, /readyz."""
 
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 in a container.")
@@ -265,7 +187,7 @@ class HttpSettings(_Section):
     enabled: bool = Field(True, description="Whether to listen at all.")
 
 
-class WorkerSettings(_Section):
+class WorkerSettings(Section):
     """The processes."""
 
     instance: str = Field("", description="Name of this host in transactional ids; default: it.")
@@ -290,7 +212,7 @@ class WorkerSettings(_Section):
     )
 
 
-class LogSettings(_Section):
+class LogSettings(Section):
     """The log, on standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level.")

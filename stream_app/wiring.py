@@ -13,7 +13,6 @@ import structlog
 
 from stream_app import __version__, failpoints
 from stream_app.adapters.avro.parts import build_decoder, build_encoder
-from stream_app.adapters.avro.warm_kernels import warm_kernels
 from stream_app.adapters.kafka.admin import KafkaAdmin
 from stream_app.adapters.kafka.at_least_once_sink import AtLeastOnceSink
 from stream_app.adapters.kafka.credential_files import KafkaCredentialFiles
@@ -32,7 +31,7 @@ from stream_app.adapters.process.worker_process import die_with_supervisor, work
 from stream_app.core.batching import BatchBound, TransactionPolicy
 from stream_app.core.breaker import Breaker, BreakerLimits
 from stream_app.core.dead_letters import Origin
-from stream_app.core.metrics import MODEL_INFO, MODEL_LOAD_SECONDS, WORKERS_WANTED
+from stream_app.core.metrics import WORKERS_WANTED
 from stream_app.crash_guard import CrashGuard
 from stream_app.credentials import Credentials
 from stream_app.errors import ConfigError, ExitStatus
@@ -40,7 +39,7 @@ from stream_app.health import WorkerHealth
 from stream_app.loop import Loop, LoopConfig
 from stream_app.patience import wait_for
 from stream_app.ports import Clock, Processor, Sink, Telemetry, Watchdog
-from stream_app.preflight import check
+from stream_app.readiness import ready_client, ready_kernels, ready_model
 from stream_app.scorer import Scorer, ScorerConfig
 from stream_app.scoring import ScoringRules
 from stream_app.settings import AUTO_INSTANCE_ID, Delivery, Settings
@@ -80,8 +79,9 @@ def run_worker(settings: Settings) -> None:
                 HttpServer(settings.http.host, settings.http.port, health, telemetry.render)
             )
             log.info("http", host=settings.http.host, port=server.port)
-        model = _ready_model(settings, telemetry)
-        compiled = settings.worker.compiled_kernels and _ready_kernels()
+        compiled = settings.worker.compiled_kernels and ready_kernels(settings)
+        settings = ready_client(settings, telemetry, kernels=compiled)
+        model = ready_model(settings, telemetry)
         health.model_warm = True
         slot = stack.enter_context(
             acquire_slot(settings.worker.state_dir, settings.kafka.group, settings.worker.instance)
@@ -248,43 +248,3 @@ def build_loop(
         denied_patience_s=settings.worker.denied_patience_s,
     )
     return Loop(config, source, sink, processor, clock, telemetry, watchdog, health, credentials)
-
-
-def _ready_kernels() -> bool:
-    """Compiled or loaded; false where this machine cannot."""
-    warm = warm_kernels(lambda text: log.info("kernels", doing=text))
-    if warm is None:
-        return False
-    how = "compiled" if warm.compiled else "loaded"
-    log.info("kernels_ready", how=how, seconds=round(warm.seconds, 3), kept_in=str(warm.kept_in))
-    return True
-
-
-def _ready_model(settings: Settings, telemetry: Telemetry) -> OnnxModel:
-    """The model, after all checks; servers that are away are waited for later.
-
-    Raises:
-        ConfigError: everything that must be changed first.
-    """
-    preflight = check(settings)
-    preflight.raise_config_faults()
-    for finding in preflight.faults:
-        log.warning("preflight", check=finding.check, fault=finding.text)
-    model = preflight.model
-    if model is None:
-        raise ConfigError("the model was not loaded; `stream-app check` says why")
-    for warning in model.warnings:
-        log.warning("model_warning", warning=warning)
-    telemetry.gauge(MODEL_LOAD_SECONDS, preflight.model_load_s)
-    telemetry.gauge(
-        MODEL_INFO, 1, model.name, model.version, model.content_hash, model.execution_provider
-    )
-    log.info(
-        "model_ready",
-        name=model.name,
-        version=model.version,
-        hash=model.content_hash,
-        provider=model.execution_provider,
-        seconds=round(preflight.model_load_s, 3),
-    )
-    return model

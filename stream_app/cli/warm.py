@@ -25,7 +25,7 @@ def warm(as_json: JsonOption = False) -> None:
     """
     screen = console(stderr=True)
     with screen.status("kernels"):
-        kernels = warm_kernels(lambda text: screen.print(text, markup=False))
+        kernels = warm_kernels(lambda text: screen.print(text, markup=False), native=True)
     if kernels is None:
         raise typer.Exit(ExitStatus.SOFTWARE)
     how = "compiled" if kernels.compiled else "loaded"

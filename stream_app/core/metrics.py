@@ -131,6 +131,12 @@ ASSIGNED_PARTITIONS = _gauge(
 PRODUCER_REBUILDS = _counter(
     "stream_app_producer_rebuilds_total", "Producers made anew after fencing or an unclear commit."
 )
+KAFKA_CLIENT_INFO = _gauge(
+    "stream_app_kafka_client_info",
+    "1 for the Kafka client in use: public, or native.",
+    "client",
+    merge=Merge.MAX,
+)
 CLIENT_ERRORS = _counter(
     "stream_app_client_errors_total", "Errors that the Kafka client reported.", "code"
 )

@@ -18,14 +18,14 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"core", "errors", "resources", "verify"}),
     frozenset(
         {"ports", "settings", "settings_rules", "settings_sections", "failpoints", "health"}
-        | {"settings_security", "surroundings"}
+        | {"settings_security", "settings_kafka", "settings_values", "surroundings"}
     ),
     frozenset(
         {"scorer", "scoring", "loop", "committer", "recovery", "unit", "credentials"}
         | {"crash_guard", "patience"}
     ),
     frozenset({"adapters"}),
-    frozenset({"wiring", "preflight"}),
+    frozenset({"wiring", "preflight", "readiness"}),
     frozenset({"demo", "cli", "__main__"}),
 )
 """From the lowest to the highest; names are the modules directly under the package."""

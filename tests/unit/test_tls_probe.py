@@ -13,7 +13,7 @@ from stream_app.adapters.kafka.admin import ClientErrors, translate
 from stream_app.adapters.kafka.tls_probe import tls_fault
 from stream_app.errors import UnavailableError
 from stream_app.settings import load_settings
-from stream_app.settings_sections import KafkaSettings
+from stream_app.settings_kafka import KafkaSettings
 
 Answer = Callable[[socket.socket], None]
 _INTERNAL_ERROR = b"\x15\x03\x01\x00\x02\x02\x50"

@@ -7,6 +7,7 @@ the others wait. Where they cannot be had at all the path goes on without them.
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import structlog
 
@@ -33,11 +34,12 @@ class WarmKernels:
     kept_in: Path | None
 
 
-def warm_kernels(tell: Progress = silent) -> WarmKernels | None:
+def warm_kernels(tell: Progress = silent, *, native: bool = False) -> WarmKernels | None:
     """Have them compiled or loaded; ``None`` when this machine cannot.
 
     Args:
         tell: Hears, in words, what takes long.
+        native: Also those of the native Kafka client.
     """
     started_s = time.monotonic()
     try:
@@ -47,12 +49,12 @@ def warm_kernels(tell: Progress = silent) -> WarmKernels | None:
         kept_in = compiled_kernels.KEPT_IN
         if kept_in is None:
             tell(_COMPILES.format(f"{_ABOUT}, and there is no folder to keep them in"))
-            compiled = compiled_kernels.load()
+            compiled = _load(compiled_kernels, native=native)
         else:
             with exclusive(kept_in, tell):
                 if not any(kept_in.rglob("*.nbi")):
                     tell(_COMPILES.format(_ABOUT))
-                compiled = compiled_kernels.load()
+                compiled = _load(compiled_kernels, native=native)
     except Exception as exc:  # noqa: BLE001  # numba and LLVM list nothing
         log.warning(
             "kernels_unavailable",
@@ -61,3 +63,12 @@ def warm_kernels(tell: Progress = silent) -> WarmKernels | None:
         )
         return None
     return WarmKernels(compiled, time.monotonic() - started_s, kept_in)
+
+
+def _load(compiled_kernels: ModuleType, *, native: bool) -> bool:
+    compiled: bool = compiled_kernels.load()
+    if native:
+        from stream_app.adapters.kafka.native import kernels  # noqa: PLC0415  # numba again
+
+        kernels.load()
+    return compiled

@@ -5,6 +5,8 @@ is being written at this moment: try again.
 """
 
 from collections.abc import Mapping
+from functools import partial
+from importlib import import_module
 from typing import Any
 
 from confluent_kafka import KafkaException
@@ -24,12 +26,33 @@ def new_consumer(properties: Mapping[str, Any], kafka: KafkaSettings) -> Any:
         RetriableError: not with these properties, or not now.
         FatalError: there is no room for its threads.
     """
-    return _new(Consumer, properties, kafka)
+    return _new(_native("NativeConsumer") if _is_native(kafka) else Consumer, properties, kafka)
 
 
 def new_producer(properties: Mapping[str, Any], kafka: KafkaSettings) -> Any:
     """A producer; raises as :func:`new_consumer`."""
-    return _new(Producer, properties, kafka)
+    return _new(_native("NativeProducer") if _is_native(kafka) else Producer, properties, kafka)
+
+
+def native_fault() -> str | None:
+    """Why the native client cannot be used in this process; ``None``: it can."""
+    try:
+        # It brings numba, for which nobody should wait who uses the other client.
+        gates = import_module("stream_app.adapters.kafka.native.gates")
+    except Exception as exc:  # noqa: BLE001  # whatever it is, the other client works
+        return f"{type(exc).__name__}: {exc}"
+    fault: str | None = gates.fault()
+    return fault
+
+
+def _is_native(kafka: KafkaSettings) -> bool:
+    return kafka.client == "native" and native_fault() is None
+
+
+def _native(name: str) -> Any:
+    package = "stream_app.adapters.kafka.native"
+    module = import_module(f"{package}.{name.removeprefix('Native').lower()}")
+    return partial(getattr(module, name), import_module(f"{package}.library").library())
 
 
 def _new(make: Any, properties: Mapping[str, Any], kafka: KafkaSettings) -> Any:

@@ -26,6 +26,6 @@ def damaged(at: NoRecord) -> FatalError:
     return FatalError(
         f"the records at {place} are damaged: {explain('consume', at.error)}; nothing behind them "
         "is scored. A restart tries again: let another copy lead the partition (stop that broker), "
-        "or mend its log; to give the records up, move the group behind them with `stream-app offsets "
-        f"reset --partition {at.partition} --to ...`"
+        "or mend its log; to give the records up, move the group behind them with `stream-app "
+        f"offsets reset --partition {at.partition} --to ...`"
     )

@@ -64,8 +64,8 @@ class OutputRoutes:
         if self._distrust == 0:
             return np.zeros(len(timestamp_ms), dtype=np.bool_)
         if self._distrust > 1:
-            return timestamp_ms != NO_TIMESTAMP
-        return timestamp_ms > self._clock.wall_ms() + _TOLERATED_AHEAD_MS
+            return np.not_equal(timestamp_ms, NO_TIMESTAMP)
+        return np.greater(timestamp_ms, self._clock.wall_ms() + _TOLERATED_AHEAD_MS)
 
     def _same_count(self, producer: Any, outputs: OutputBatch) -> bool:
         now_s = self._clock.now_s()

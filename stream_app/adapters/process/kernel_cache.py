@@ -16,15 +16,20 @@ import shutil
 import stat
 import sys
 import tempfile
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
 import numba
 
-import stream_app.core
+import stream_app
 from stream_app.adapters.process.user_cache import cache_folder
 
+_KERNELS_IN = ("core", "adapters/kafka/native")
+"""Folders of the package that kernels, and what they are made of, are in."""
 
+
+@lru_cache(maxsize=1)
 def keep_kernels() -> Path | None:
     """Let kernels that are imported from now on be kept; where, or ``None``: nowhere."""
     numba.config.CPU_NAME = "generic"
@@ -71,8 +76,10 @@ def _copied(folder: Path) -> Path:
 
 def _fingerprint() -> str:
     digest = hashlib.sha256()
-    for path in sorted(Path(stream_app.core.__path__[0]).rglob("*.py")):
-        digest.update(path.read_bytes())
+    package = Path(stream_app.__path__[0])
+    for folder in _KERNELS_IN:
+        for path in sorted((package / folder).rglob("*.py")):
+            digest.update(path.read_bytes())
     for name in ("numba", "llvmlite", "numpy"):
         digest.update(version(name).encode())
     digest.update(sys.version.encode())
