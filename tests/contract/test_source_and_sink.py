@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from stream_app.adapters.kafka.clients import native_fault
 from stream_app.adapters.kafka.source import KafkaSource
 from stream_app.adapters.kafka.transactional_sink import TransactionalSink
 from stream_app.adapters.process.clock import SystemClock
@@ -29,6 +30,12 @@ RECORDS = 30
 """In each of the partitions 0 and 1."""
 
 Position = tuple[int, int]
+WAYS = [
+    f"{client}-{protocol}"
+    for client in ("public", "native")
+    for protocol in ("classic", "consumer")
+]
+"""Clients and protocols; each must keep every promise."""
 WANTED = [(p, o) for p in (0, 1) for o in range(RECORDS)]
 
 
@@ -91,10 +98,10 @@ class FakeWorld:
 class RealWorld:
     """Topics of a real Kafka, with the adapters that go to production."""
 
-    def __init__(self, kafka: RealKafka, protocol: str) -> None:
+    def __init__(self, kafka: RealKafka, way: str) -> None:
         topic = kafka.topic("contract", 2)
         self.output = kafka.topic("contract-predictions", 2)
-        self.settings = settings_for(kafka, protocol, topic, self.output)
+        self.settings = settings_for(kafka, way, topic, self.output)
         fill(kafka, topic)
         clock, telemetry = SystemClock(), NullTelemetry()
         self.source = KafkaSource(self.settings, clock, telemetry, NullWatchdog())
@@ -139,12 +146,16 @@ class RealWorld:
         )
 
 
-def settings_for(kafka: RealKafka, protocol: str, topic: str, output: str) -> Settings:
+def settings_for(kafka: RealKafka, way: str, topic: str, output: str) -> Settings:
+    client, protocol = way.split("-")
+    # Otherwise the other client would be used, and prove nothing of this one.
+    assert client == "public" or native_fault() is None
     return load_settings(
         overrides={
             "kafka.bootstrap_servers": kafka.bootstrap_servers,
             "kafka.group": unique("contract"),
             "kafka.group_protocol": protocol,
+            "kafka.client": client,
             "input.topic": topic,
             "output.predictions_topic": output,
             "output.max_record_bytes": "20000",
@@ -163,8 +174,7 @@ def fill(kafka: RealKafka, topic: str) -> None:
 @pytest.fixture(
     params=[
         "fake",
-        pytest.param("classic", marks=pytest.mark.kafka),
-        pytest.param("consumer", marks=pytest.mark.kafka),
+        *(pytest.param(way, marks=pytest.mark.kafka) for way in WAYS),
     ]
 )
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
@@ -260,11 +270,11 @@ def test_paused_means_nothing_comes_and_resumed_goes_on_without_a_gap(world: Wor
     assert sorted(first + rest) == WANTED
 
 
-@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+@pytest.mark.parametrize("way", WAYS)
 def test_a_partition_that_went_during_a_pause_comes_back_unpaused(
-    kafka: RealKafka, protocol: str
+    kafka: RealKafka, way: str
 ) -> None:
-    world = RealWorld(kafka, protocol)
+    world = RealWorld(kafka, way)
     other = KafkaSource(world.settings, SystemClock(), NullTelemetry(), NullWatchdog())
     opened(world)
     take(world.source, 1)
