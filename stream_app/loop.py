@@ -22,11 +22,12 @@ import structlog
 
 from stream_app import failpoints
 from stream_app.committer import Committer
-from stream_app.core.batching import BatchBound, TransactionPolicy
+from stream_app.core.batching import BatchBound, Due, TransactionPolicy
 from stream_app.core.columns import RecordBatch
 from stream_app.core.metrics import (
     ASSIGNED_PARTITIONS,
     BATCH_BOUND_RECORDS,
+    COMMITS_DUE,
     CONSUMER_LAG,
     REBALANCES,
     STEP_SECONDS,
@@ -134,8 +135,8 @@ class Loop:
         wait_s = _IDLE_WAIT_S
         unit = self._committer.unit
         if unit is not None:
-            due_s = self._config.policy.wait_s(unit.begun_s, self._committer.pace, now_s)
-            wait_s = min(wait_s, due_s)
+            is_open = unit.as_open(now_s, self._clock.wall_ms())
+            wait_s = min(wait_s, self._config.policy.wait_s(is_open, self._committer.pace, now_s))
         records = self._source.fetch(self._bound.records, wait_s)
         fetched_s = self._clock.now_s()
         if not self._health.assignment_seen:
@@ -197,13 +198,12 @@ class Loop:
         if unit is None:
             return
         policy, pace = self._config.policy, self._committer.pace
-        if policy.is_due(
-            unit.begun_s, unit.records, drained=True, last_commit=pace, now_s=now_s
-        ) and (
-            policy.is_due(unit.begun_s, unit.records, drained=False, last_commit=pace, now_s=now_s)
-            or self._is_drained(fetched)
-        ):
-            self._committer.commit(now_s + self._config.commit_budget_s)
+        is_open = unit.as_open(now_s, self._clock.wall_ms())
+        due = policy.due(is_open, drained=True, last_commit=pace, now_s=now_s)
+        if due is None or (due is Due.DRAINED and not self._is_drained(fetched)):
+            return
+        self._telemetry.count(COMMITS_DUE, 1, due.value)
+        self._committer.commit(now_s + self._config.commit_budget_s)
 
     def _is_drained(self, fetched: int) -> bool:
         """Whether there is nothing to wait for: the last fetch left nothing at the brokers."""

@@ -25,6 +25,7 @@ from stream_app.core.avro.gates import Rejection
 from stream_app.core.avro.resolve import resolve
 from stream_app.core.avro.schema import Schema
 from stream_app.core.contract import Contract
+from stream_app.core.cost_curve import warm_up_sizes
 from stream_app.core.faults import Fault
 from stream_app.errors import (
     ConfigError,
@@ -154,7 +155,9 @@ class Preflight:
         files = ModelRepository(settings.repository).open(settings.name, version)
         clock = SystemClock()
         started_s = clock.now_s()
-        self.model = load_model(files, settings, (1, self.settings.batch.max_records))
+        batch = self.settings.batch
+        sizes = warm_up_sizes(batch.max_records, batch.buckets)
+        self.model = load_model(files, settings, sizes, batch.buckets)
         self.model_load_s = clock.now_s() - started_s
         yield Finding(
             "model",

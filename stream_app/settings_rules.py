@@ -17,6 +17,10 @@ MAX_TRANSACTION_TIMEOUT_S = 900.0
 """The broker's default ``transaction.max.timeout.ms``."""
 
 
+_LEAST_TARGET_S = 0.01
+"""A commit was measured at 1 to 5 ms, and a record waits for up to one before its own."""
+
+
 def contradictions(settings: "Settings") -> list[str]:
     """What single values cannot show: settings that do not go together."""
     kafka, batch = settings.kafka, settings.batch
@@ -45,6 +49,11 @@ def contradictions(settings: "Settings") -> list[str]:
         faults.append(
             f"batch.transaction_time_s ({batch.transaction_time_s:g}) must be at most half of "
             f"kafka.transaction_timeout_s ({kafka.transaction_timeout_s:g})"
+        )
+    if batch.latency_target_s and batch.latency_target_s < _LEAST_TARGET_S:
+        faults.append(
+            f"batch.latency_target_s ({batch.latency_target_s:g}) is shorter than a commit takes; "
+            f"set at least {_LEAST_TARGET_S:g}, or 0 for no target"
         )
     faults += [*security_faults(kafka), *registry_faults(settings.registry)]
     if kafka.group_instance_id and kafka.group_protocol == "consumer":

@@ -134,8 +134,25 @@ class ModelSettings(Section):
 class BatchSettings(Section):
     """How records are grouped."""
 
-    max_records: PositiveInt = Field(512, le=1_000_000, description="Greatest micro-batch.")
+    max_records: PositiveInt = Field(
+        512,
+        le=1_000_000,
+        description="Greatest micro-batch; the warm-up chooses a smaller one where the model is no "
+        "slower with it.",
+    )
+    buckets: list[PositiveInt] = Field(
+        default_factory=list,
+        description="Sizes to which batches are padded, for models whose cost depends on the shape "
+        "(GPU); empty: none. The greatest is the greatest micro-batch.",
+    )
     transaction_time_s: Positive = Field(0.1, description="A transaction is open at most so long.")
+    latency_target_s: float = Field(
+        0.0,
+        ge=0,
+        le=3_600,
+        description="Commit in time for 99 of 100 records to be answered this soon after their "
+        "timestamp, as far as the backlog allows; 0: no target.",
+    )
     transaction_records: PositiveInt = Field(20_000, description="Records in a transaction.")
 
 

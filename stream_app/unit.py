@@ -6,6 +6,7 @@ how either is done.
 
 from dataclasses import dataclass, field
 
+from stream_app.core.batching import OpenUnit
 from stream_app.core.columns import NO_TIMESTAMP, RecordBatch
 from stream_app.core.positions import GroupMembership
 
@@ -29,6 +30,13 @@ class Unit:
     first: dict[int, int] = field(default_factory=dict)
     next: dict[int, int] = field(default_factory=dict)
     oldest_ms: int | None = None
+
+    def as_open(self, now_s: float, wall_ms: int) -> OpenUnit:
+        """What its end depends on, at this time on both clocks."""
+        age_s = None
+        if self.oldest_ms is not None:
+            age_s = max(0.0, (wall_ms - self.oldest_ms) / 1000.0 - (now_s - self.begun_s))
+        return OpenUnit(self.begun_s, self.records, age_s)
 
     def touch(self, records: RecordBatch) -> None:
         """The outcomes of these are about to be delivered; from now on an abort concerns them."""

@@ -51,6 +51,9 @@ _POLL_SHARE = 0.1
 _TRANSACTION_SHARE = 0.2
 """Of the max poll interval, and of the transaction time-out, that one micro-batch may take."""
 
+_BATCH_SHARE = 0.25
+"""Of the latency target, for one run of the model."""
+
 _DRAIN_SHARE = 0.6
 """Of the grace period, for the last commit; the rest is for leaving the group."""
 
@@ -239,12 +242,31 @@ def build_loop(
     budget_s = _POLL_SHARE * kafka.max_poll_interval_s
     if exactly_once:
         budget_s = min(budget_s, _TRANSACTION_SHARE * kafka.transaction_timeout_s)
+    most = _best_batch(settings, model)
     config = LoopConfig(
-        policy=TransactionPolicy(batch.transaction_time_s, batch.transaction_records),
-        batch=BatchBound.starting(batch.max_records, budget_s, model.seconds_per_row),
+        policy=TransactionPolicy(
+            batch.transaction_time_s, batch.transaction_records, batch.latency_target_s
+        ),
+        batch=BatchBound.starting(most, budget_s, model.seconds_per_row),
         start_wait_s=settings.start.wait_s,
         commit_budget_s=min(kafka.transaction_timeout_s, 0.2 * kafka.max_poll_interval_s),
         drain_budget_s=_DRAIN_SHARE * settings.worker.grace_period_s,
         denied_patience_s=settings.worker.denied_patience_s,
     )
     return Loop(config, source, sink, processor, clock, telemetry, watchdog, health, credentials)
+
+
+def _best_batch(settings: Settings, model: OnnxModel) -> int:
+    """The greatest micro-batch that is worth its wait."""
+    batch = settings.batch
+    greatest = max(batch.buckets, default=batch.max_records)
+    # A share of the target, since a record waits for the batch before its own too.
+    within_s = _BATCH_SHARE * batch.latency_target_s if batch.latency_target_s else float("inf")
+    best = model.curve.best_rows(greatest, within_s)
+    log.info(
+        "batch_chosen",
+        records=best,
+        greatest=greatest,
+        run_ms=round(1000 * model.curve.run_s(best), 3),
+    )
+    return best

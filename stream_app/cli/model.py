@@ -15,6 +15,7 @@ from stream_app.cli.contract import read_file
 from stream_app.cli.options import ConfigOption, JsonOption, SetOption, read_tool_settings
 from stream_app.cli.output import print_json, print_table, warn
 from stream_app.core.columns import Tensor
+from stream_app.core.cost_curve import warm_up_sizes
 from stream_app.errors import ConfigError
 from stream_app.settings import Settings
 
@@ -152,7 +153,7 @@ def verify(
     """Load a version as a scorer would: hashes, signature, contract, golden vectors, provider."""
     settings = read_tool_settings(config, assignments)
     files = _open(settings, name, version)
-    model = load_model(files, settings.model, (1, settings.batch.max_records))
+    model = load_model(files, settings.model, warm_up_sizes(settings.batch.max_records))
     for text in model.warnings:
         warn(text)
     micros = model.seconds_per_row * 1e6

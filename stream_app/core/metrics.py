@@ -111,6 +111,11 @@ END_TO_END_SECONDS = _seconds(
 TRANSACTIONS = _counter(
     "stream_app_transactions_total", "Transactions (or, at least once, commits).", "result"
 )
+COMMITS_DUE = _counter(
+    "stream_app_commits_due_total",
+    "Commits by what made them due: time, size, target (of latency), drained (no more to fetch).",
+    "reason",
+)
 COMMIT_SECONDS = _seconds("stream_app_commit_seconds", "Time of a commit.")
 CONSUMER_LAG = _gauge(
     "stream_app_consumer_lag_records",

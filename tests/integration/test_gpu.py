@@ -54,7 +54,7 @@ def test_the_gpu_is_obtained_and_no_node_is_left_to_the_cpu(tmp_path: Path) -> N
     scorer = load_model(ModelRepository(tmp_path).open("model"), gpu(), (1, 512))
     assert scorer.execution_provider == CUDA
     assert scorer.warnings == ()
-    assert scorer.cost_s(512) > 0
+    assert scorer.curve.run_s(512) > 0
 
 
 @on_gpu

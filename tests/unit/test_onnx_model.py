@@ -241,9 +241,8 @@ def test_dynamic_quantisation_is_warned_about(tmp_path: Path) -> None:
 def test_the_warm_up_runs_each_size_and_measures_it(tmp_path: Path) -> None:
     scorer = loaded(tmp_path, linear(), 512, 1, 1)
     assert 0 < scorer.seconds_per_row < 1e-3
-    assert scorer.cost_s(1) <= scorer.cost_s(512) * 100
-    assert scorer.cost_s(2) == scorer.cost_s(512) == pytest.approx(512 * scorer.seconds_per_row)
-    assert scorer.cost_s(1024) == pytest.approx(2 * scorer.cost_s(512))
+    assert [rows for rows, _ in scorer.curve.points] == [1, 512]
+    assert scorer.curve.run_s(512) == pytest.approx(512 * scorer.seconds_per_row)
 
 
 def test_a_batch_that_does_not_fit_is_found_by_the_warm_up(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from stream_app.adapters.model.buckets import run_in_buckets
 from stream_app.adapters.model.golden_file import Golden, difference
 from stream_app.adapters.model.manifest_file import CONTRACT_FILE, MODEL_FILE
 from stream_app.adapters.model.onnx_file import OnnxFile
@@ -17,6 +18,7 @@ from stream_app.adapters.model.repository import ModelFiles
 from stream_app.core.columns import Tensor
 from stream_app.core.contract import Contract
 from stream_app.core.contract_check import check_signature
+from stream_app.core.cost_curve import CostCurve
 from stream_app.core.signature import ModelSignature
 from stream_app.errors import ConfigError, FatalError, StreamAppError
 from stream_app.settings import ModelSettings
@@ -45,7 +47,9 @@ class OnnxModel:
         session: Session,
         warm_up_s: Mapping[int, float],
         warnings: Sequence[str],
+        buckets: Sequence[int] = (),
     ) -> None:
+        self._buckets = tuple(sorted(buckets))
         self._files = files
         self._session = session
         self._warm_up_s = dict(sorted(warm_up_s.items()))
@@ -84,29 +88,32 @@ class OnnxModel:
         return self._warnings
 
     @property
-    def seconds_per_row(self) -> float:
-        """Cost of a row in the largest batch of the warm-up.
+    def curve(self) -> CostCurve:
+        """What a run costs by its rows, as the warm-up measured it.
 
-        The warm-up repeats the golden rows, and caches like repetition: real rows may cost
-        several times as much (trees, measured: 2.5 times).
+        It repeats the golden rows, and caches like repetition: real rows may cost several times
+        as much (trees, measured: 2.5 times), at every size.
         """
+        return CostCurve.of(self._warm_up_s.items())
+
+    @property
+    def seconds_per_row(self) -> float:
+        """Cost of a row in the largest batch of the warm-up; see :attr:`curve`."""
         rows, seconds = max(self._warm_up_s.items())
         return seconds / rows
 
-    def cost_s(self, rows: int) -> float:
-        """Estimated time of a run, from the smallest warm-up batch that holds ``rows``."""
-        for size, seconds in self._warm_up_s.items():
-            if rows <= size:
-                return seconds
-        return rows * self.seconds_per_row
-
     def run(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """Score rows; see ``ports.Model.run``."""
+        if self._buckets:
+            return run_in_buckets(self._session.run, tensors, self._buckets)
         return self._session.run(tensors)
 
 
 def load_model(
-    files: ModelFiles, settings: ModelSettings, batch_sizes: Sequence[int] = (1,)
+    files: ModelFiles,
+    settings: ModelSettings,
+    batch_sizes: Sequence[int] = (1,),
+    buckets: Sequence[int] = (),
 ) -> OnnxModel:
     """Load a version and prove it.
 
@@ -115,6 +122,7 @@ def load_model(
         settings: Execution provider, threads, memory.
         batch_sizes: Every number of rows that will be used often; each is run here, so that no
             live batch pays for first allocations.
+        buckets: Sizes that every batch is padded to; none: batches run as they are.
 
     Raises:
         ConfigError: a check failed: operators, provider, contract against signature, golden
@@ -128,7 +136,8 @@ def load_model(
         raise ConfigError("\n".join(f"{place}: {fault}" for fault in faults))
     _compare_golden(session, files, path)
     warm_up_s = {rows: _warm_up(session, files.golden, rows, path) for rows in set(batch_sizes)}
-    return OnnxModel(files, session, warm_up_s, [*notes, *_hazards(file, path)])
+    hazards = _hazards(file, path)
+    return OnnxModel(files, session, warm_up_s, [*notes, *hazards], buckets)
 
 
 def read_signature(path: Path) -> ModelSignature:
