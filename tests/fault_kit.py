@@ -4,16 +4,21 @@ import json
 from typing import Any
 
 from tests.fault.catalogue import BESIDE, CATALOGUE, CONTROLS, Fault
-from tests.fault.gate import PROTOCOLS
+from tests.fault.gate import CLIENTS, PROTOCOLS
 from tests.fault.record import Asked, Fired, RunRecord
 from tests.fault.summary import Summary
 
 
 def record(
-    fault: str, seed: int, test: str = "", protocol: str = "classic", **report: int
+    fault: str,
+    seed: int,
+    test: str = "",
+    protocol: str = "classic",
+    client: str = "public",
+    **report: int,
 ) -> dict[str, Any]:
     """A run in which a fault fired, as JSON has it."""
-    made = RunRecord(fault, test or f"{fault}-{seed}", seed, protocol)
+    made = RunRecord(fault, test or f"{fault}-{seed}", seed, protocol, client)
     made.fired.append(Fired("killed", lag=7, recovery_s=float(seed)))
     made.report = dict(report)
     made.committed, made.aborted = 10, 1
@@ -27,6 +32,11 @@ def control(way: str, seed: int, test: str = "") -> dict[str, Any]:
     return record("controls", seed, name, lost=5 if way else 0) | {"control": way}
 
 
+def way_of(seed: int) -> tuple[str, str]:
+    """Group protocol and client, as the long tier has them."""
+    return PROTOCOLS[(seed - 1) % 2], CLIENTS[(seed - 1) // 2 % 2]
+
+
 def everything(seeds: int = 5) -> Summary:
     """A whole run of the long tier: each test of each fault, and each control."""
     runs, asked = [], []
@@ -34,8 +44,7 @@ def everything(seeds: int = 5) -> Summary:
         if fault.due and fault.name not in {"controls", "fuzz", "recovery"}:
             for each in _asked(fault, fault.tests, seeds):
                 asked.append(each)
-                protocol = PROTOCOLS[(each.seed or 0) % 2]
-                runs.append(record(fault.name, each.seed or 0, each.test, protocol))
+                runs.append(record(fault.name, each.seed or 0, each.test, *way_of(each.seed or 0)))
     controls = next(fault for fault in BESIDE if fault.name == "controls")
     for number in range(controls.tests):
         for seed in range(1, seeds + 1):
@@ -43,7 +52,8 @@ def everything(seeds: int = 5) -> Summary:
             asked.append(each)
             way = CONTROLS[number] if number < len(CONTROLS) else ""
             made = control(way, seed, each.test)
-            runs.append(made | {"protocol": PROTOCOLS[seed % 2]})
+            protocol, client = way_of(seed)
+            runs.append(made | {"protocol": protocol, "client": client})
     asked.append(Asked("fuzz", "fuzz.py::test_0", None))
     return Summary(tuple(runs), frozenset(), tuple(asked))
 

@@ -71,6 +71,10 @@ class Bench:
     def protocol(self) -> str:
         return self.variant.protocol
 
+    @property
+    def client(self) -> str:
+        return self.variant.client
+
     @contextmanager
     def run(
         self,
@@ -96,8 +100,9 @@ class Bench:
         """
         folder = self.folder / f"run-{len(self.records)}"
         folder.mkdir()
+        overrides = {"kafka__client": self.client, **overrides}
         job = car_loan_job(kafka, folder, protocol=self.protocol, create_topics=True, **overrides)
-        record = RunRecord(self.fault, self.test, self.seed, self.protocol)
+        record = RunRecord(self.fault, self.test, self.seed, self.protocol, self.client)
         self.records.append(record)
         begun_s = time.monotonic()
         made = partial(feed, share_broken=share_broken, seed=self.seed)

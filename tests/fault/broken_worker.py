@@ -9,18 +9,19 @@ Refuses to know which fault brings it to light (``test_negative_controls.py``).
 import os
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import wraps
 from types import ModuleType
 from typing import Any
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError
 
 from stream_app.__main__ import main
 from stream_app.adapters.kafka import clients, sink, source
 from stream_app.adapters.kafka.config import producer_properties
 from stream_app.adapters.kafka.membership import membership_of
-from stream_app.core.columns import RecordBatch
+from stream_app.adapters.kafka.native.producer import NativeProducer
+from stream_app.adapters.kafka.public_client import PublicProducer, Sent
+from stream_app.core.columns import OutputBatch, RecordBatch
 from stream_app.core.positions import GroupMembership
 from stream_app.ports import RebalanceListener
 from stream_app.recovery import Recovery
@@ -50,7 +51,8 @@ def outputs_outside() -> None:
             if not hasattr(self, "_other"):
                 plain = {"delivery": Delivery.AT_LEAST_ONCE}
                 settings = self._settings.model_copy(update=plain)
-                self._other = Producer(producer_properties(settings, ""))
+                properties = producer_properties(settings, "")
+                self._other = clients.new_producer(properties, settings.kafka)
             right, self._producer = self._producer, self._other
             try:
                 return method(self, *given)
@@ -82,12 +84,17 @@ def buffer_error_swallowed() -> None:
     The mistake of ``except BufferError: log and go on``, or of a retry that forgets the record.
     """
 
-    class Forgetful(Producer):  # type: ignore[misc]  # the client has no types
-        def produce(self, *given: Any, **named: Any) -> None:
-            with suppress(BufferError):
-                super().produce(*given, **named)
+    def forgetful(right: Callable[..., Sent]) -> Callable[..., Sent]:
+        def send(self: Any, outputs: OutputBatch, begin: int) -> Sent:
+            sent = right(self, outputs, begin)
+            while sent.error is not None and sent.error.code() == KafkaError._QUEUE_FULL:
+                sent = right(self, outputs, sent.position + 1)
+            return sent
 
-    _replace(clients, "Producer", Forgetful)
+        return send
+
+    for producer in (PublicProducer, NativeProducer):
+        producer.send = forgetful(producer.send)  # type: ignore[method-assign]  # the mistake
 
 
 def offset_ahead() -> None:

@@ -14,6 +14,7 @@ from tests.fault.record import Asked
 from tests.fault.summary import Summary
 
 PROTOCOLS = ("classic", "consumer")
+CLIENTS = ("public", "native")
 SEEDS = 5
 """Of the long tier."""
 
@@ -33,7 +34,7 @@ class Whole(StrEnum):
 class _Due:
     faults: tuple[tuple[Fault, int], ...]
     seeds: int
-    each_protocol: bool
+    each_way: bool
 
 
 def _due(whole: Whole) -> _Due:
@@ -41,13 +42,13 @@ def _due(whole: Whole) -> _Due:
     match whole:
         case Whole.QUICK:
             quick = tuple((fault, fault.quick) for fault in (*CATALOGUE, *BESIDE) if fault.quick)
-            return _Due(quick, 1, each_protocol=False)
+            return _Due(quick, 1, each_way=False)
         case Whole.FAULTS:
             run = (*(f for f in CATALOGUE if f.due), beside["controls"], beside["fuzz"])
-            return _Due(tuple((fault, fault.tests) for fault in run), SEEDS, each_protocol=True)
+            return _Due(tuple((fault, fault.tests) for fault in run), SEEDS, each_way=True)
         case Whole.RECOVERY:
             recovery = beside["recovery"]
-            return _Due(((recovery, recovery.tests),), 1, each_protocol=True)
+            return _Due(((recovery, recovery.tests),), 1, each_way=True)
 
 
 def missing(summary: Summary, whole: Whole) -> list[str]:
@@ -62,7 +63,7 @@ def missing(summary: Summary, whole: Whole) -> list[str]:
             f"{fault.name} ({fault.what}): {lack}"
             for lack in (
                 *_tests(asked, tests, due.seeds),
-                *_protocols(summary, fault, each=due.each_protocol),
+                *_ways(summary, fault, each=due.each_way),
             )
         ]
     found += [f"{each}: passed, and no fault fired" for each in _silent(summary)]
@@ -86,12 +87,18 @@ def _tests(asked: Iterable[Asked], tests: int, seeds: int) -> Iterable[str]:
             yield f"{function}: {len(passed)} of {wanted} seeds"
 
 
-def _protocols(summary: Summary, fault: Fault, *, each: bool) -> Iterable[str]:
+def _ways(summary: Summary, fault: Fault, *, each: bool) -> Iterable[str]:
+    """Group protocols and clients that no run was made with."""
+    if not each or fault.name == "fuzz":
+        return
     runs = [run for run in summary.runs if run["fault"] == fault.name]
-    seen = {run["protocol"] for run in runs if run["test"] not in summary.failed}
-    for protocol in PROTOCOLS if each and fault.name != "fuzz" else ():
-        if protocol not in seen:
+    good = [run for run in runs if run["test"] not in summary.failed]
+    for protocol in PROTOCOLS:
+        if protocol not in {run["protocol"] for run in good}:
             yield f"never under group protocol {protocol}"
+    for client in CLIENTS:
+        if client not in {run["client"] for run in good}:
+            yield f"never with the {client} client"
 
 
 def _silent(summary: Summary) -> list[str]:

@@ -32,6 +32,7 @@ _KEPT_OF_A_LINE = (
     "failed",
     "seeds",
     "protocols",
+    "clients",
     "fired",
     "least_lag",
     "events",

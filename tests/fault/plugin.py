@@ -12,7 +12,7 @@ import pytest
 
 from tests.fault.bench import Bench
 from tests.fault.circumstances import circumstances
-from tests.fault.gate import PROTOCOLS, SEEDS, Whole, missing
+from tests.fault.gate import CLIENTS, PROTOCOLS, SEEDS, Whole, missing
 from tests.fault.journal import JOURNAL, Journal, done_before
 from tests.fault.record import Asked, Variant
 from tests.fault.summary import Summary, write_table
@@ -64,9 +64,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "alone: measures times, so that nothing may run beside it")
     config.addinivalue_line(
         "markers",
-        "fault(name, quick=False, protocols='alternate'): a run under a fault of the catalogue; "
-        "quick: in the short tier too; protocols: 'alternate' from seed to seed, or 'each', where "
-        "there is one seed only, with both",
+        "fault(name, quick=False, ways='alternate'): a run under a fault of the catalogue; quick: "
+        "in the short tier too; ways: group protocols and clients 'alternate' from seed to seed, "
+        "or 'each', where there is one seed only, comes once",
     )
     if hasattr(config, "workerinput"):
         return
@@ -114,11 +114,11 @@ def _everything(config: pytest.Config) -> bool:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Seeds and protocols, as the tier says."""
+    """Seeds, protocols and clients, as the tier says."""
     marker = metafunc.definition.get_closest_marker("fault")
     if marker is None or "bench" not in metafunc.fixturenames:
         return
-    variants = _variants(metafunc.config, each=marker.kwargs.get("protocols") == "each")
+    variants = _variants(metafunc.config, each=marker.kwargs.get("ways") == "each")
     metafunc.parametrize("variant", variants, ids=str)
 
 
@@ -132,8 +132,10 @@ def _variants(config: pytest.Config, *, each: bool) -> list[Variant]:
     else:
         seeds = [1]
     if each and seeds == [1]:
-        return [Variant(1, protocol) for protocol in PROTOCOLS]
-    return [Variant(seed, PROTOCOLS[(seed - 1) % 2]) for seed in seeds]
+        return [Variant(1, PROTOCOLS[way], CLIENTS[way]) for way in (0, 1)]
+    return [
+        Variant(seed, PROTOCOLS[(seed - 1) % 2], CLIENTS[(seed - 1) // 2 % 2]) for seed in seeds
+    ]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -14,13 +14,15 @@ class Variant:
     Attributes:
         seed: Of every choice.
         protocol: Group protocol, ``classic`` or ``consumer``.
+        client: Kafka client, ``public`` or ``native``.
     """
 
     seed: int
     protocol: str
+    client: str = "public"
 
     def __str__(self) -> str:
-        return f"{self.protocol}-seed{self.seed}"
+        return f"{self.client}-{self.protocol}-seed{self.seed}"
 
 
 @dataclass(slots=True)
@@ -50,6 +52,7 @@ class RunRecord:
         test: Its node id.
         seed: Of every choice that it made.
         protocol: Group protocol.
+        client: Kafka client.
         fired: Faults, in order.
         committed: Transactions, as the workers last told.
         aborted: Likewise; those that the broker ended after a kill are not among them.
@@ -66,6 +69,7 @@ class RunRecord:
     test: str
     seed: int
     protocol: str
+    client: str = "public"
     fired: list[Fired] = field(default_factory=list)
     committed: int = 0
     aborted: int = 0

@@ -45,6 +45,7 @@ class Line:
     failed: int
     seeds: tuple[int, ...]
     protocols: tuple[str, ...]
+    clients: tuple[str, ...]
     fired: int
     least_lag: int | None
     events: int
@@ -65,6 +66,7 @@ class Line:
             failed=sum(run["test"] in failed for run in runs),
             seeds=tuple(sorted({run["seed"] for run in runs if run["test"] not in failed})),
             protocols=tuple(sorted({run["protocol"] for run in runs})),
+            clients=tuple(sorted({run["client"] for run in runs})),
             fired=len(fired),
             least_lag=min((each["lag"] for each in fired), default=None),
             events=sum(report.get("events", 0) for report in reports),
@@ -157,7 +159,7 @@ class Summary:
         for run in self.runs:
             for fired in run["fired"] if run["fault"] == "recovery" else ():
                 if fired["recovery_s"] is not None:
-                    what = f"{run['protocol']}: {fired['what']}"
+                    what = f"{run['protocol']}, {run['client']} client: {fired['what']}"
                     found.setdefault(what, []).append(fired["recovery_s"])
         return sorted(found.items())
 

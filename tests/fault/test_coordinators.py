@@ -29,7 +29,7 @@ def coordinator_dies(run: Run, kafka: RealKafka, topic: str, partition: int) -> 
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.fault("F17", protocols="each")
+@pytest.mark.fault("F17", ways="each")
 def test_the_coordinators_of_transaction_and_group_are_killed(
     bench: Bench, kafka3: RealKafka
 ) -> None:

@@ -29,7 +29,7 @@ def made_anew(worker: Worker, times: float = 1) -> None:
     until("the producer is made anew", lambda: worker.metric(REBUILDS) >= times, FIRED_S)
 
 
-@pytest.mark.fault("F22", quick=True, protocols="each")
+@pytest.mark.fault("F22", quick=True, ways="each")
 def test_a_connection_cut_before_or_after_the_broker_ends_the_transaction(
     bench: Bench, proxied: Proxied
 ) -> None:

@@ -16,7 +16,7 @@ SESSION_S = 3.0
 """The longer of the two: a classic member's own is 2 s, the broker's for the others 3 s."""
 
 
-@pytest.mark.fault("F26", protocols="each")
+@pytest.mark.fault("F26", ways="each")
 def test_a_worker_whose_link_is_down_past_its_session_commits_nothing_when_it_is_up_again(
     bench: Bench, kafka: RealKafka, namespace: Namespace
 ) -> None:

@@ -47,7 +47,7 @@ def leaves(run: Run, worker: Worker, what: str) -> None:
         assert worker.stop() == 0
 
 
-@pytest.mark.fault("F9", protocols="each")
+@pytest.mark.fault("F9", ways="each")
 def test_workers_come_and_go_under_load(bench: Bench, kafka: RealKafka) -> None:
     # Expected: a pause no longer than a rebalance; what is open is committed before it moves.
     with bench.run(
@@ -94,7 +94,7 @@ def test_a_rolling_restart_under_load(bench: Bench, kafka: RealKafka, *, named: 
                 assert {each: len(each.events("rebalance")) for each in others} == others
 
 
-@pytest.mark.fault("F9", protocols="each")
+@pytest.mark.fault("F9", ways="each")
 def test_what_is_open_is_committed_before_its_partitions_go(bench: Bench, kafka: RealKafka) -> None:
     # Expected: a rebalance in good order undoes nothing, and waits for the commit, which takes 5 s.
     # Without it the next owner would begin while the commit is under way: nobody would refuse it,

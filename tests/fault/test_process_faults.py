@@ -19,7 +19,7 @@ LATE_S = 4
 """For the watchdog to look, to say why and to end, on a machine that does much else."""
 
 
-@pytest.mark.fault("F3", quick=True, protocols="each")
+@pytest.mark.fault("F3", quick=True, ways="each")
 def test_a_worker_told_to_stop_in_the_middle_of_a_batch_drains_and_leaves_at_once(
     bench: Bench, kafka: RealKafka
 ) -> None:

@@ -28,7 +28,7 @@ def kill_one(run: Run, victim: Worker, what: str) -> None:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("replaced", [True, False], ids=["replaced", "not_replaced"])
 @pytest.mark.parametrize(("session_s", "transaction_s"), TIMES)
-@pytest.mark.fault("recovery", protocols="each")
+@pytest.mark.fault("recovery", ways="each")
 def test_recovery_of_one_of_three_killed_under_load(
     bench: Bench, kafka: RealKafka, session_s: int, transaction_s: int, *, replaced: bool
 ) -> None:

@@ -71,7 +71,7 @@ def undoes(worker: Worker, least: int) -> None:
     until(what, lambda: worker.transactions("aborted") >= least, START_S)
 
 
-@pytest.mark.fault("F5", quick=True, protocols="each")
+@pytest.mark.fault("F5", quick=True, ways="each")
 def test_a_zombie_that_wakes_commits_nothing_of_what_it_held(
     bench: Bench, kafka: RealKafka
 ) -> None:
@@ -80,7 +80,7 @@ def test_a_zombie_that_wakes_commits_nothing_of_what_it_held(
     zombies_wake(bench, kafka, places)
 
 
-@pytest.mark.fault("F5", protocols="each")
+@pytest.mark.fault("F5", ways="each")
 def test_a_zombie_of_every_failpoint_commits_nothing_of_what_it_held(
     bench: Bench, kafka: RealKafka
 ) -> None:
@@ -105,7 +105,7 @@ def keep_members_for_long(job: Job) -> None:
         future.result(30)
 
 
-@pytest.mark.fault("F6", protocols="each")
+@pytest.mark.fault("F6", ways="each")
 def test_a_worker_frozen_past_its_transaction_only_makes_its_producer_anew(
     bench: Bench, kafka: RealKafka
 ) -> None:

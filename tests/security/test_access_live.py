@@ -30,7 +30,7 @@ def unready_because(worker: Worker, run: Run, right: str) -> bool:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.fault("F45", protocols="each")
+@pytest.mark.fault("F45", ways="each")
 def test_a_right_that_comes_back_in_time_lets_the_worker_go_on(bench: Bench, doors: Doors) -> None:
     with scoring(bench, doors, "GUARDED") as (run, worker):
         for right in bench.chance.sample(RIGHTS, len(RIGHTS)):

@@ -109,6 +109,11 @@ def test_nothing_is_missing_when_everything_ran() -> None:
             id="a group protocol",
         ),
         pytest.param(
+            with_runs(lambda run: run | {"client": "public"} if run["fault"] == "F3" else run),
+            "F3 (SIGTERM in the middle of a batch): never with the native client",
+            id="a client",
+        ),
+        pytest.param(
             failed("controls.py::test_5[2]"),
             "negative control auto_commit: caught with 4 of 5 seeds",
             id="a control that nobody caught",
@@ -153,16 +158,20 @@ def recoveries() -> Summary:
         for n, p in ((0, "classic"), (0, "consumer"), (1, "classic"))
     ]
     runs = [
-        record("recovery", 1, each.test, each.test.partition("[")[2].rstrip("]")) for each in asked
+        record("recovery", 1, each.test, "consumer", "native")
+        if "consumer" in each.test
+        else record("recovery", 1, each.test)
+        for each in asked
     ]
     return Summary(tuple(runs), frozenset(), tuple(asked))
 
 
-def test_recovery_must_be_measured_under_both_protocols() -> None:
+def test_recovery_must_be_measured_under_both_protocols_and_with_both_clients() -> None:
     assert missing(recoveries(), Whole.RECOVERY) == []
     one = without(lambda each: "consumer" not in each.test)(recoveries())
-    (lack,) = missing(one, Whole.RECOVERY)
-    assert lack.endswith("never under group protocol consumer")
+    protocol, client = missing(one, Whole.RECOVERY)
+    assert protocol.endswith("never under group protocol consumer")
+    assert client.endswith("never with the native client")
 
 
 def test_a_kill_whose_recovery_nobody_measured_is_named() -> None:

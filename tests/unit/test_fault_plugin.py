@@ -20,7 +20,8 @@ from tests.fault.record import Fired, RunRecord
 
 def fires(bench, ways=("",)):
     for way in ways:
-        made = RunRecord(bench.fault, bench.test, bench.seed, bench.protocol, control=way)
+        of = (bench.fault, bench.test, bench.seed, bench.protocol, bench.client)
+        made = RunRecord(*of, control=way)
         made.fired.append(Fired("made up", lag=1, recovery_s=1.0))
         bench.records.append(made)
 """
@@ -30,7 +31,7 @@ ALL = (*CATALOGUE, *BESIDE)
 def text_of(fault: Fault, number: int) -> str:
     name = f"test_{fault.name}_{number}"
     quick = ", quick=True" if number < fault.quick else ""
-    each = ", protocols='each'" if fault.name == "recovery" else ""
+    each = ", ways='each'" if fault.name == "recovery" else ""
     mark = f"@pytest.mark.fault({fault.name!r}{quick}{each})\n"
     if fault.name == "fuzz":
         return f"{mark}def {name}(): pass\n"
@@ -101,7 +102,7 @@ def test_a_fault_that_does_not_fire_fails_a_whole_run(tmp_path: Path) -> None:
     assert mute != WHOLE["test_F3_0"]
     status, told, _ = run(tmp_path, WHOLE | {"test_F3_0": mute}, "--whole=faults")
     assert status == 1
-    assert "test_F3_0[classic-seed1]: passed, and no fault fired" in told
+    assert "test_F3_0[public-classic-seed1]: passed, and no fault fired" in told
 
 
 def test_a_fault_that_a_machine_cannot_do_is_listed_with_the_reason(tmp_path: Path) -> None:
@@ -154,7 +155,7 @@ def test_a_run_cut_short_is_gone_on_with_and_does_nothing_twice(
     journal = tmp_path / "report.journal.jsonl"
     assert run(tmp_path, RESUMED, "--whole=recovery", *beside)[0] == 0
     lines = journal.read_text("utf-8").splitlines()
-    of_one = "test_recovery_1[consumer-seed1]"
+    of_one = "test_recovery_1[native-consumer-seed1]"
     journal.write_text("".join(f"{line}\n" for line in lines if of_one not in line), "utf-8")
     status, told, report = again(tmp_path, "--whole=recovery", "--resume", *beside)
     assert (status, "1 passed" in told) == (0, True), told
