@@ -8,7 +8,7 @@ KAFKA ?= mock
 TWO := -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-faults soak check format lock clean
+.PHONY: help setup demo warm test test-faults soak check format lock clean
 
 help: ## Show this help.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -51,17 +51,21 @@ check: $(VENV)/.dev.stamp ## Static gates: format, lint, types.
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-test: check ## Everything: static gates, then all tests, with a real Apache Kafka.
+# Before tests: none of their workers is to wait for it, and none to compile it beside another.
+warm: $(VENV)/.dev.stamp
+	@$(BIN)/stream-app warm
+
+test: check warm ## Everything: static gates, then all tests, with a real Apache Kafka.
 	$(BIN)/python -m pytest $(if $(TEST_ARGS),,--whole=quick) $(TWO) $(TEST_ARGS)
 
 # Then alone, what measures times. --whole: fails when a test, a seed or a control is missing.
 # FAULT_ARGS=--resume goes on with one of this commit that was cut short.
-test-faults: $(VENV)/.dev.stamp ## Every fault this machine can do, five seeds each (over two hours on two cores).
+test-faults: $(VENV)/.dev.stamp warm ## Every fault this machine can do, five seeds each (over two hours on two cores).
 	$(BIN)/python -m pytest --whole=faults $(TWO) --fault-report=build/faults.json $(FAULT_ARGS)
 	$(BIN)/python -m pytest --whole=recovery --fault-report=build/recovery.json $(FAULT_ARGS)
 
 HOURS ?= 8
-soak: $(VENV)/.dev.stamp ## Random faults for HOURS=8 under load, and what a worker grows by.
+soak: $(VENV)/.dev.stamp warm ## Random faults for HOURS=8 under load, and what a worker grows by.
 	$(BIN)/python -m tests.fault.soak --hours $(HOURS) --report build/soak.json $(SOAK_ARGS)
 
 format: $(VENV)/.dev.stamp ## Format and fix what can be fixed.

@@ -8,6 +8,7 @@ import hypothesis
 import pytest
 import structlog
 
+import tests.job
 from tests.kafka_fixtures import (
     kafka,
     kafka3,
@@ -29,6 +30,22 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("stream-app")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """With which Kafka client workers of tests run, where a test does not say it itself."""
+    parser.addoption(
+        "--client",
+        choices=("public", "native"),
+        default="public",
+        help="the Kafka client of workers; tests that have both of their own do not care",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hand the option to whoever makes workers."""
+    tests.job.CLIENT = config.getoption("--client")
+
 
 MARKER_BY_FIXTURE = {
     "kafka": "kafka",

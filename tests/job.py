@@ -13,6 +13,8 @@ from stream_app.settings import Settings, load_settings
 from tests.kafka_fixtures import KafkaForTests, unique
 
 ROOT = Path(__file__).parents[1]
+CLIENT = "public"
+"""Of workers whose test does not say it; ``--client`` sets it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ def car_loan_job(
         "kafka.bootstrap_servers": kafka.bootstrap_servers,
         "kafka.group": unique("scorers"),
         "kafka.group_protocol": protocol,
+        "kafka.client": CLIENT,
         # A killed worker's partitions and transaction are free soon.
         "kafka.session_timeout_s": "2",
         "kafka.transaction_timeout_s": "5",
