@@ -17,6 +17,7 @@ from contextlib import suppress
 import typer
 
 from stream_app.adapters.process.exhaustion import exhausted
+from stream_app.adapters.process.machine import pin_libraries
 from stream_app.cli import app
 from stream_app.errors import ExitStatus, StreamAppError
 
@@ -34,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     if arguments is None:
         # A death in native code then leaves at least the places in our own: no values, only lines.
         faulthandler.enable(_STANDARD_ERROR)
+        pin_libraries()
     try:
         status = _run(arguments)
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""What a worker makes ready before it joins: kernels, client, model; and what it says of each.
+"""What is made ready before a worker joins: cores, kernels, client, model; and what is said of it.
 
 Decides what of these may be missing (kernels and the native client) and what may not (the model).
 """
@@ -6,13 +6,18 @@ Decides what of these may be missing (kernels and the native client) and what ma
 import structlog
 
 from stream_app.adapters.avro.warm_kernels import warm_kernels
+from stream_app.adapters.kafka.admin import KafkaAdmin
 from stream_app.adapters.kafka.clients import native_fault
-from stream_app.adapters.model.onnx_model import OnnxModel
+from stream_app.adapters.model.onnx_model import OnnxModel, load_model
+from stream_app.adapters.model.repository import ModelRepository, resolve_version
+from stream_app.adapters.process.machine import read_machine
+from stream_app.core.cores import CorePlan, plan_cores
 from stream_app.core.metrics import KAFKA_CLIENT_INFO, MODEL_INFO, MODEL_LOAD_SECONDS
-from stream_app.errors import ConfigError
+from stream_app.errors import ConfigError, StreamAppError
 from stream_app.ports import Telemetry
 from stream_app.preflight import check
 from stream_app.settings import Settings
+from stream_app.settings_rules import require_for_scoring
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +45,39 @@ def ready_client(settings: Settings, telemetry: Telemetry, *, kernels: bool) -> 
     telemetry.gauge(KAFKA_CLIENT_INFO, 1, kafka.client)
     log.info("kafka_client", client=kafka.client)
     return settings
+
+
+def choose_cores(settings: Settings) -> CorePlan:
+    """How many workers, and threads in each, this machine is best used with; says why.
+
+    Raises:
+        ConfigError: the model cannot be loaded.
+    """
+    require_for_scoring(settings)
+    machine = read_machine()
+    try:
+        counts = KafkaAdmin(settings.kafka).partition_counts()
+        partitions = counts.get(settings.input.topic)
+    except StreamAppError as exc:
+        # A worker waits for brokers; so many of them as if the topic were no limit.
+        log.warning("partitions_unknown", reason=str(exc))
+        partitions = None
+
+    def run_s(threads: int) -> float:
+        model = settings.model.model_copy(update={"intra_op_threads": threads})
+        version = resolve_version(model.repository, model.name, model.version)
+        files = ModelRepository(model.repository).open(model.name, version)
+        most = max(settings.batch.buckets, default=settings.batch.max_records)
+        return load_model(files, model, (most,)).curve.run_s(most)
+
+    plan = plan_cores(machine, partitions, run_s)
+    log.info(
+        "workers_chosen",
+        workers=plan.workers,
+        onnx_threads=plan.threads,
+        reason="; ".join(plan.reasons),
+    )
+    return plan
 
 
 def ready_model(settings: Settings, telemetry: Telemetry) -> OnnxModel:

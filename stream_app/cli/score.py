@@ -8,9 +8,13 @@ import typer
 from stream_app.adapters.process.logs import configure_logging
 from stream_app.adapters.process.worker_process import worker_index
 from stream_app.cli.options import ConfigOption, SetOption, read_settings
+from stream_app.errors import UsageError
+from stream_app.readiness import choose_cores
 from stream_app.wiring import run_supervisor, run_worker
 
 app = typer.Typer(add_completion=False)
+
+_AUTO = "auto"
 
 
 @app.command(
@@ -21,9 +25,13 @@ def score(
     config: ConfigOption = None,
     assignments: SetOption = None,
     workers: Annotated[
-        int,
-        typer.Option(min=1, help="Processes; more than one are supervised and started again."),
-    ] = 1,
+        str,
+        typer.Option(
+            metavar="N|auto",
+            help="Processes; more than one are supervised and started again. `auto`: as many as "
+            "cores, partitions and memory allow, with ONNX threads for the cores left over.",
+        ),
+    ] = "1",
 ) -> None:
     """Join the consumer group, score events, commit predictions with the offsets.
 
@@ -35,16 +43,29 @@ def score(
     index = worker_index()
     bound = {} if index is None else {"worker": index}
     configure_logging(settings.log.level, settings.log.format, **bound)
-    if workers == 1:
+    given = assignments or []
+    if workers == _AUTO:
+        plan = choose_cores(settings)
+        count, given = plan.workers, [*given, f"model.intra_op_threads={plan.threads}"]
+        settings = read_settings(config, given)
+    else:
+        count = _number(workers)
+    if count == 1:
         run_worker(settings)
         return
-    arguments = ["score", *_given(config, assignments)]
-    raise typer.Exit(run_supervisor(settings, workers, arguments))
+    arguments = ["score", *_given(config, given)]
+    raise typer.Exit(run_supervisor(settings, count, arguments))
 
 
-def _given(config: Path | None, assignments: list[str] | None) -> list[str]:
+def _number(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"--workers {text}: give a number from 1 on, or {_AUTO}")
+    return int(text)
+
+
+def _given(config: Path | None, assignments: list[str]) -> list[str]:
     """The same settings, for a worker's command line."""
     given = [] if config is None else ["--config", str(config)]
-    for assignment in assignments or []:
+    for assignment in assignments:
         given += ["--set", assignment]
     return given

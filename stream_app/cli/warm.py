@@ -11,8 +11,8 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command(
-    epilog="Example: [bold]STREAM_APP_CACHE_DIR=/opt/cache stream-app warm[/bold], in an image. "
-    "A worker that finds them there starts some 15 s sooner."
+    epilog="Example: [bold]stream-app warm[/bold]; in an image, with STREAM_APP_CACHE_DIR set to a "
+    "folder of it. A worker that finds them there starts some 15 s sooner."
 )
 def warm(as_json: JsonOption = False) -> None:
     """Compile the kernels that decode events and encode predictions, and keep them.

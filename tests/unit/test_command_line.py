@@ -31,6 +31,7 @@ LEAVES = (
     ("status",),
     ("offsets", "show"),
     ("offsets", "reset"),
+    ("warm",),
     ("contract", "init"),
     ("model", "pack"),
     ("model", "show"),
