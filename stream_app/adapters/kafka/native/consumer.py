@@ -256,14 +256,14 @@ class NativeConsumer(Handle):
         if not self.is_open:
             return
         lib = self._lib
-        code = lib.consumer_close(self.rk)
+        # Whatever it answers, the client is over.
+        lib.consumer_close(self.rk)
         lib.queue_destroy(self._queue)
         rk = self.take()
         lib.destroy(rk)
         # The library calls nobody any more; one of these refers to this very object.
         self._callbacks.clear()
         self.kept.raise_it()
-        raise_code(lib, code)
 
     def __del__(self) -> None:
         """As the public client: without a word to the group, which it knows by the session."""
