@@ -311,8 +311,9 @@ def test_positions_and_notes_come_back_as_they_went(brokers: str) -> None:
 
 def test_committed_offsets_are_read_with_their_notes(brokers: str) -> None:
     topic = unique("offsets")
+    with NATIVE[1]({"bootstrap.servers": brokers}) as producer:
+        producer.list_topics(topic, timeout=5)  # the mock makes what a producer asks for
     reader = Reader(NATIVE, brokers, topic)
-    reader.consumer.list_topics(topic, timeout=5)  # the mock makes what is asked for
     until("it is assigned", lambda: (reader.fetch(), reader.events)[1], 20)
     place = TopicPartition(topic, 1, 5, metadata="note")
     reader.consumer.commit(offsets=[place], asynchronous=False)
