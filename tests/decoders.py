@@ -5,6 +5,7 @@ A further decoder is added to ``DECODERS`` and must pass every ``test_decoder_*`
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from stream_app.adapters.avro.compiled_decoder import CompiledDecoder
@@ -58,6 +59,23 @@ def decode(make: Maker, contract: Contract, schema: str, *payloads: bytes) -> Ev
     store = MemoryStore({1: WriterSchema(schema)})
     decoder = make(contract, store, Framing.CONFLUENT)
     return decoder.decode(batch([confluent(1, payload) for payload in payloads]))
+
+
+def assert_agree(found: EventBatch, expected: EventBatch) -> None:
+    """Rows with a fault may hold anything but the fault, its words, the id and the time."""
+    assert found.fault.tolist() == expected.fault.tolist()
+    assert dict(found.fault_detail) == dict(expected.fault_detail)
+    assert list(found.ids) == list(expected.ids)
+    assert found.event_time_ms.tolist() == expected.event_time_ms.tolist()
+    good = expected.good_rows()
+    assert np.array_equal(found.kinds[good], expected.kinds[good])
+    assert found.tensors.keys() == expected.tensors.keys()
+    for name, tensor in expected.tensors.items():
+        ours = found.tensors[name]
+        assert (ours.dtype, ours.shape) == (tensor.dtype, tensor.shape)
+        # As bytes, since NaN is not itself; but for texts.
+        same = ours[good].tolist() if tensor.dtype == object else ours[good].tobytes()
+        assert same == (tensor[good].tolist() if tensor.dtype == object else tensor[good].tobytes())
 
 
 def faults(events: EventBatch) -> list[Fault]:

@@ -3,7 +3,6 @@
 import json
 from random import Random
 
-import numpy as np
 import pytest
 
 from stream_app.core.avro.gates import Rejection, admit
@@ -14,7 +13,7 @@ from stream_app.core.avro.store import WriterSchema
 from stream_app.core.columns import EventBatch
 from stream_app.settings import Framing
 from tests.avro_kit import MemoryStore, batch, confluent
-from tests.decoders import DECODERS
+from tests.decoders import DECODERS, assert_agree
 from tests.hostile.mutate import damaged
 from tests.hostile.record_targets import Writer
 
@@ -37,23 +36,6 @@ def decoded(name: str, writer: Writer, payloads: list[bytes]) -> EventBatch:
     store = MemoryStore({1: WriterSchema(json.dumps(writer.document))})
     decoder = DECODERS[name](writer.contract, store, Framing.CONFLUENT)
     return decoder.decode(batch([confluent(1, payload) for payload in payloads]))
-
-
-def assert_agree(found: EventBatch, expected: EventBatch) -> None:
-    """Rows with a fault may hold anything but the fault, its words, the id and the time."""
-    assert found.fault.tolist() == expected.fault.tolist()
-    assert dict(found.fault_detail) == dict(expected.fault_detail)
-    assert list(found.ids) == list(expected.ids)
-    assert found.event_time_ms.tolist() == expected.event_time_ms.tolist()
-    good = expected.good_rows()
-    assert np.array_equal(found.kinds[good], expected.kinds[good])
-    assert found.tensors.keys() == expected.tensors.keys()
-    for name, tensor in expected.tensors.items():
-        ours = found.tensors[name]
-        assert (ours.dtype, ours.shape) == (tensor.dtype, tensor.shape)
-        # As bytes, since NaN is not itself; but for texts.
-        same = ours[good].tolist() if tensor.dtype == object else ours[good].tobytes()
-        assert same == (tensor[good].tolist() if tensor.dtype == object else tensor[good].tobytes())
 
 
 @pytest.mark.parametrize("part", range(8))

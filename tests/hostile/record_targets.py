@@ -8,7 +8,7 @@ says; a schema is admitted, or refused with a fault.
 import json
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from random import Random
@@ -22,18 +22,21 @@ from stream_app.core.avro.gates import Rejection, admit
 from stream_app.core.avro.schema import Schema
 from stream_app.core.avro.store import WriterSchema
 from stream_app.core.avro.wire import Walk, WireError
-from stream_app.core.columns import Header
+from stream_app.core.columns import Header, RecordBatch
 from stream_app.core.contract import Contract, Feature, OnNull
 from stream_app.settings import Framing
 from tests.avro_kit import MemoryStore, batch, confluent, contract_of, event_schema
-from tests.decoders import DECODERS
+from tests.decoders import DECODERS, assert_agree
 from tests.hostile import oracle
 from tests.hostile.corpus import CORPUS
 from tests.hostile.generate import Json, Schemas, Values, contract_for
 from tests.hostile.mutate import Spans, damaged
 from tests.hostile.the_path import BrokenLawError, ThePath
 
-_MAKE = DECODERS["fastavro"]
+Answers = Mapping[SchemaKey, WriterSchema | Rejection | Exception]
+
+_MAKE = DECODERS["compiled"]
+"""What workers have; the reference decoder must say the same of every case."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,9 @@ class ValueTarget:
         writer = cases[0][0]
         text = json.dumps(writer.document)
         path = ThePath(_MAKE, writer.contract, MemoryStore({1: WriterSchema(text)}))
-        found = path.outcomes(batch([confluent(1, data) for _, data in cases])).codes
+        records = batch([confluent(1, data) for _, data in cases])
+        found = path.outcomes(records).codes
+        _both_agree(writer.contract, {1: WriterSchema(text)}, Framing.CONFLUENT, records)
         self._compare(writer, [data for _, data in cases])
         return Counter(found)
 
@@ -99,6 +104,20 @@ class ValueTarget:
             found = fastavro.schemaless_reader(BytesIO(data), library, None)
             if repr(found) != repr(expected):
                 raise BrokenLawError("the library reads another value than the specification says")
+
+
+def _both_agree(
+    contract: Contract, schemas: Answers, framing: Framing, records: RecordBatch
+) -> None:
+    """Let both decoders read; they must say the same of every row."""
+    compiled, reference = (
+        DECODERS[name](contract, MemoryStore(dict(schemas)), framing).decode(records)
+        for name in ("compiled", "fastavro")
+    )
+    try:
+        assert_agree(compiled, reference)
+    except AssertionError as exc:
+        raise BrokenLawError(f"the decoders do not agree: {exc}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +144,11 @@ class FramingTarget:
         tree = admit(_TEXT)
         assert not isinstance(tree, Rejection)
         self._print = fingerprint(tree)
-        answers: dict[SchemaKey, WriterSchema | Rejection | Exception] = {
-            key: WriterSchema(_TEXT) for key in (1, _GUID, self._print)
-        }
+        self._answers: Answers = {key: WriterSchema(_TEXT) for key in (1, _GUID, self._print)}
         self._paths = {
-            framing: ThePath(_MAKE, contract_of(Feature("f")), MemoryStore(answers), framing)
+            framing: ThePath(
+                _MAKE, contract_of(Feature("f")), MemoryStore(dict(self._answers)), framing
+            )
             for framing in Framing
         }
 
@@ -156,8 +175,10 @@ class FramingTarget:
     def run(self, cases: Sequence[Framed]) -> Counter[str]:
         """Outcomes by code."""
         headers = {row: case.headers for row, case in enumerate(cases) if case.headers}
-        path = self._paths[cases[0].framing]
-        return Counter(path.outcomes(batch([case.value for case in cases], headers)).codes)
+        framing = cases[0].framing
+        records = batch([case.value for case in cases], headers)
+        _both_agree(contract_of(Feature("f")), self._answers, framing, records)
+        return Counter(self._paths[framing].outcomes(records).codes)
 
 
 class SchemaTarget:
