@@ -97,6 +97,21 @@ def test_its_environment_is_understood(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(settings.model.repository) == "/models"
 
 
+def test_its_kernels_are_compiled_where_a_worker_looks_for_them() -> None:
+    (warm,) = [
+        each.text
+        for each in dockerfile.instructions()
+        if each.keyword == "RUN" and each.text.endswith("stream-app warm")
+    ]
+    cache = dockerfile.environment()["STREAM_APP_CACHE_DIR"]
+    assert warm.startswith(f"STREAM_APP_CACHE_DIR={cache} ")
+    # Code is kept by the path of its source: both stages must have the package at the same place.
+    assert cache.startswith("/opt/stream-app/")
+    copies = [each for each in dockerfile.instructions() if each.keyword == "COPY"]
+    (taken_over,) = [each.text for each in copies if "from" in each.flags]
+    assert taken_over == "/opt/stream-app /opt/stream-app"
+
+
 def test_it_exposes_the_port_that_the_product_listens_on() -> None:
     assert dockerfile.last("EXPOSE").text == str(Settings.model_fields["http"].default.port)
 
