@@ -129,7 +129,7 @@ class Scorer:
                 fault[rows[position]] = Fault.ENCODE_ERROR
                 detail[int(rows[position])] = message
             kept = np.array([p for p in range(len(rows)) if p not in failed], dtype=np.intp)
-            rows, values = rows[kept], values.take(kept.tolist())
+            rows, values = rows[kept], values.take(kept)
             outputs = {name: tensor[kept] for name, tensor in scores.outputs.items()}
             scores = ScoreBatch(rows, outputs, fault, detail)
         return self._predictions(records, rows, values), scores
@@ -143,7 +143,7 @@ class Scorer:
             topic=self._config.predictions_topic,
             rows=rows,
             values=values,
-            keys=records.keys if all_rows else records.keys.take(rows.tolist()),
+            keys=records.keys if all_rows else records.keys.take(rows),
             partition=records.partition[rows],
             timestamp_ms=(
                 records.timestamp_ms[rows]
