@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from tests.fault.catalogue import BESIDE, CATALOGUE, CONTROLS, Fault
-from tests.fault.gate import CLIENTS, PROTOCOLS
+from tests.fault.gate import CLIENTS, PROTOCOLS, WITHOUT_RUNS
 from tests.fault.record import Asked, Fired, RunRecord
 from tests.fault.summary import Summary
 
@@ -41,7 +41,7 @@ def everything(seeds: int = 5) -> Summary:
     """A whole run of the long tier: each test of each fault, and each control."""
     runs, asked = [], []
     for fault in (*CATALOGUE, *BESIDE):
-        if fault.due and fault.name not in {"controls", "fuzz", "recovery"}:
+        if fault.due and fault.name not in {"controls", *WITHOUT_RUNS, "recovery"}:
             for each in _asked(fault, fault.tests, seeds):
                 asked.append(each)
                 runs.append(record(fault.name, each.seed or 0, each.test, *way_of(each.seed or 0)))
@@ -54,7 +54,7 @@ def everything(seeds: int = 5) -> Summary:
             made = control(way, seed, each.test)
             protocol, client = way_of(seed)
             runs.append(made | {"protocol": protocol, "client": client})
-    asked.append(Asked("fuzz", "fuzz.py::test_0", None))
+    asked += [Asked(name, f"{name}.py::test_0", None) for name in WITHOUT_RUNS]
     return Summary(tuple(runs), frozenset(), tuple(asked))
 
 

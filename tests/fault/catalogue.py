@@ -124,6 +124,7 @@ CATALOGUE: tuple[Fault, ...] = (
 BESIDE: tuple[Fault, ...] = (
     Fault("controls", "workers, logs and verifiers broken on purpose", tests=26, quick=26),
     Fault("fuzz", "a million hostile cases"),
+    Fault("leaks", "a hundred million records through the native client"),
     Fault("recovery", "how long the group stands still after a kill", tests=2),
 )
 """Runs beside the catalogue, by the names of their marks."""

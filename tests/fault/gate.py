@@ -15,6 +15,9 @@ from tests.fault.summary import Summary
 
 PROTOCOLS = ("classic", "consumer")
 CLIENTS = ("public", "native")
+WITHOUT_RUNS = ("fuzz", "leaks")
+"""Tests without workers: they have no seeds, no protocol and no client."""
+
 SEEDS = 5
 """Of the long tier."""
 
@@ -44,7 +47,8 @@ def _due(whole: Whole) -> _Due:
             quick = tuple((fault, fault.quick) for fault in (*CATALOGUE, *BESIDE) if fault.quick)
             return _Due(quick, 1, each_way=False)
         case Whole.FAULTS:
-            run = (*(f for f in CATALOGUE if f.due), beside["controls"], beside["fuzz"])
+            others = (beside[name] for name in ("controls", *WITHOUT_RUNS))
+            run = (*(f for f in CATALOGUE if f.due), *others)
             return _Due(tuple((fault, fault.tests) for fault in run), SEEDS, each_way=True)
         case Whole.RECOVERY:
             recovery = beside["recovery"]
@@ -89,7 +93,7 @@ def _tests(asked: Iterable[Asked], tests: int, seeds: int) -> Iterable[str]:
 
 def _ways(summary: Summary, fault: Fault, *, each: bool) -> Iterable[str]:
     """Group protocols and clients that no run was made with."""
-    if not each or fault.name == "fuzz":
+    if not each or fault.name in WITHOUT_RUNS:
         return
     runs = [run for run in summary.runs if run["fault"] == fault.name]
     good = [run for run in runs if run["test"] not in summary.failed]

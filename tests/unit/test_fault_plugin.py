@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.fault.catalogue import BESIDE, CATALOGUE, CONTROLS, Fault
+from tests.fault.gate import WITHOUT_RUNS
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,7 +34,7 @@ def text_of(fault: Fault, number: int) -> str:
     quick = ", quick=True" if number < fault.quick else ""
     each = ", ways='each'" if fault.name == "recovery" else ""
     mark = f"@pytest.mark.fault({fault.name!r}{quick}{each})\n"
-    if fault.name == "fuzz":
+    if fault.name in WITHOUT_RUNS:
         return f"{mark}def {name}(): pass\n"
     if fault.name == "recovery":
         mark = f"@pytest.mark.alone\n{mark}"
