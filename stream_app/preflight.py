@@ -13,7 +13,7 @@ from stream_app.adapters.avro.parts import output_schema_faults, writer_schemas
 from stream_app.adapters.kafka.access_check import access_faults, hidden_topics
 from stream_app.adapters.kafka.admin import KafkaAdmin
 from stream_app.adapters.kafka.client_check import require_accepted
-from stream_app.adapters.kafka.clients import native_fault
+from stream_app.adapters.kafka.clients import why_not_native
 from stream_app.adapters.kafka.config import require_librdkafka
 from stream_app.adapters.kafka.rights import on_topic
 from stream_app.adapters.kafka.topics import topic_configs
@@ -135,7 +135,7 @@ class Preflight:
             require_accepted(self.settings)
         yield Finding("client library", ok=True, text=f"librdkafka {version}")
         if self.settings.kafka.client == "native":
-            fault = native_fault()
+            fault = why_not_native(self.settings)
             text = (
                 "called directly: kafka.client = native passed its self-test"
                 if fault is None

@@ -63,14 +63,17 @@ def choose_cores(settings: Settings) -> CorePlan:
         log.warning("partitions_unknown", reason=str(exc))
         partitions = None
 
-    def run_s(threads: int) -> float:
-        model = settings.model.model_copy(update={"intra_op_threads": threads})
-        version = resolve_version(model.repository, model.name, model.version)
-        files = ModelRepository(model.repository).open(model.name, version)
-        most = max(settings.batch.buckets, default=settings.batch.max_records)
-        return load_model(files, model, (most,)).curve.run_s(most)
+    model = settings.model
+    version = resolve_version(model.repository, model.name, model.version)
+    files = ModelRepository(model.repository).open(model.name, version)
 
-    plan = plan_cores(machine, partitions, run_s)
+    def run_s(threads: int) -> float:
+        with_these = model.model_copy(update={"intra_op_threads": threads})
+        most = max(settings.batch.buckets, default=settings.batch.max_records)
+        return load_model(files, with_these, (most,)).curve.run_s(most)
+
+    given = model.intra_op_threads if "intra_op_threads" in model.model_fields_set else None
+    plan = plan_cores(machine, partitions, run_s, model_bytes=len(files.model), threads=given)
     log.info(
         "workers_chosen",
         workers=plan.workers,

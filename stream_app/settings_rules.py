@@ -55,6 +55,11 @@ def contradictions(settings: "Settings") -> list[str]:
             f"batch.latency_target_s ({batch.latency_target_s:g}) is shorter than a commit takes; "
             f"set at least {_LEAST_TARGET_S:g}, or 0 for no target"
         )
+    if batch.buckets and max(batch.buckets) > batch.max_records:
+        faults.append(
+            f"batch.buckets: the greatest, {max(batch.buckets)}, is more than batch.max_records "
+            f"({batch.max_records}); raise the one or leave the other out"
+        )
     faults += [*security_faults(kafka), *registry_faults(settings.registry)]
     if kafka.group_instance_id and kafka.group_protocol == "consumer":
         faults.append(

@@ -143,7 +143,7 @@ class BatchSettings(Section):
     buckets: list[PositiveInt] = Field(
         default_factory=list,
         description="Sizes to which batches are padded, for models whose cost depends on the shape "
-        "(GPU); empty: none. The greatest is the greatest micro-batch.",
+        "(GPU); empty: none. No micro-batch is larger than the greatest.",
     )
     transaction_time_s: Positive = Field(0.1, description="A transaction is open at most so long.")
     latency_target_s: float = Field(

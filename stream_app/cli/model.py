@@ -153,7 +153,9 @@ def verify(
     """Load a version as a scorer would: hashes, signature, contract, golden vectors, provider."""
     settings = read_tool_settings(config, assignments)
     files = _open(settings, name, version)
-    model = load_model(files, settings.model, warm_up_sizes(settings.batch.max_records))
+    batch = settings.batch
+    sizes = warm_up_sizes(batch.max_records, batch.buckets)
+    model = load_model(files, settings.model, sizes, batch.buckets)
     for text in model.warnings:
         warn(text)
     micros = model.seconds_per_row * 1e6

@@ -76,13 +76,18 @@ class BytesColumn:
         return self.data[self.offsets[row] : self.offsets[row + 1]]
 
     def __iter__(self) -> Iterator[bytes | None]:
-        bounds = self.offsets.tolist()
+        return self.rows_from(0)
+
+    def rows_from(self, begin: int) -> Iterator[bytes | None]:
+        """The rows from ``begin`` on, one by one."""
+        bounds = self.offsets[begin:].tolist()
         data = self.data
         if self.nulls is None:
             for start, end in pairwise(bounds):
                 yield data[start:end]
         else:
-            for start, end, null in zip(bounds[:-1], bounds[1:], self.nulls.tolist(), strict=True):
+            nulls = self.nulls[begin:].tolist()
+            for start, end, null in zip(bounds[:-1], bounds[1:], nulls, strict=True):
                 yield None if null else data[start:end]
 
     @property

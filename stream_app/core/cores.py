@@ -43,7 +43,14 @@ class CorePlan:
     reasons: tuple[str, ...]
 
 
-def plan_cores(machine: Machine, partitions: int | None, run_s: Callable[[int], float]) -> CorePlan:
+def plan_cores(
+    machine: Machine,
+    partitions: int | None,
+    run_s: Callable[[int], float],
+    *,
+    model_bytes: int = 0,
+    threads: int | None = None,
+) -> CorePlan:
     """Choose.
 
     Args:
@@ -51,17 +58,26 @@ def plan_cores(machine: Machine, partitions: int | None, run_s: Callable[[int], 
         partitions: Of the input; ``None``: not known now.
         run_s: Measures a run of the model with so many threads, in seconds; called for those that
             there would be cores for.
+        model_bytes: Of its file, which every worker holds twice: as it was read, and as it runs.
+        threads: As somebody has set them; ``None``: choose.
     """
     cores = max(1, int(machine.cores))
     limits = {f"{cores} cores": cores}
     if partitions is not None:
         limits[f"{partitions} partitions, of which each has one reader"] = partitions
-    room = max(1, machine.memory_bytes // WORKER_BYTES)
-    limits[f"memory for {room} ({WORKER_BYTES >> 20} MiB each)"] = room
+    if threads is not None:
+        limits[f"{cores} cores, {threads} for each worker's model.intra_op_threads"] = max(
+            1, cores // threads
+        )
+    each_bytes = WORKER_BYTES + 2 * model_bytes
+    room = max(1, machine.memory_bytes // each_bytes)
+    limits[f"memory for {room} ({each_bytes >> 20} MiB each)"] = room
     why, workers = min(limits.items(), key=lambda limit: limit[1])
     reasons = [f"{workers} workers: {why}"]
-    threads, reason = _threads(cores // workers, run_s)
-    return CorePlan(workers, threads, (*reasons, reason))
+    if threads is not None:
+        return CorePlan(workers, threads, tuple(reasons))
+    chosen, reason = _threads(cores // workers, run_s)
+    return CorePlan(workers, chosen, (*reasons, reason))
 
 
 def _threads(spare: int, run_s: Callable[[int], float]) -> tuple[int, str]:

@@ -12,6 +12,11 @@ import numba
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
+def was_compiled(dispatcher: Any) -> bool:
+    """Whether a kernel was compiled in this process, and not loaded."""
+    return bool(dispatcher.stats.cache_misses) or not dispatcher.stats.cache_hits
+
+
 def kernel(function: _Function) -> _Function:
     """Compile ``function`` for the types that it is called with, when it first is."""
     compiled: _Function = numba.njit(function, nogil=True, cache=bool(numba.config.CACHE_DIR))

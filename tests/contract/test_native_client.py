@@ -5,8 +5,11 @@ That it keeps what source and sink promise is held beside, on a real Kafka, in
 """
 
 import ctypes
+import ctypes.util
 import gc
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,12 +18,11 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from structlog.testing import capture_logs
 
-from stream_app.adapters.kafka.native import gates
+from stream_app.adapters.kafka.native import gates, kernels
+from stream_app.adapters.kafka.native import library as native_library
 from stream_app.adapters.kafka.native.consumer import NativeConsumer
 from stream_app.adapters.kafka.native.library import (
     CannotUseError,
-    CMessage,
-    CTopicPartition,
     Library,
     library,
 )
@@ -281,6 +283,41 @@ def test_a_fatal_error_is_raised_as_such() -> None:
     assert "made up" in error.str()
 
 
+@pytest.mark.parametrize("clients", [PUBLIC, NATIVE], ids=["public", "native"])
+def test_a_failed_delivery_says_why_and_nothing_of_the_record(clients: Clients) -> None:
+    heard: list[tuple[str, str, str]] = []
+
+    def hear(error: Any, message: Any) -> None:
+        heard.append((error.name(), error.str(), message.topic()))
+
+    limits = {"message.timeout.ms": 300, "delivery.report.only.error": True}
+    producer = clients[1]({**NOWHERE, **limits, "on_delivery": hear})
+    producer.send(outputs("t", b"SECRET-VALUE", keys=BytesColumn.of([b"SECRET-KEY"])), 0)
+    until("it is told", lambda: (producer.poll(0.1), heard)[1], 20)
+    assert heard == [("_MSG_TIMED_OUT", "Local: Message timed out", "t")]
+
+
+def test_a_producer_that_raised_is_released_with_its_last_reference() -> None:
+    gc.collect()
+    before = _threads()
+    gc.disable()
+    try:
+        for _ in range(3):
+            _raise_from_a_poll()
+        until("its threads have ended", lambda: _threads() <= before, 10)
+    finally:
+        gc.enable()
+
+
+def _raise_from_a_poll() -> None:
+    def refuse(error: Any) -> None:
+        raise ZeroDivisionError(error.name())
+
+    producer = NATIVE[1]({**NOWHERE, "error_cb": refuse})
+    with pytest.raises(ZeroDivisionError):
+        until("it is refused", lambda: producer.poll(0.1) and False, 20)
+
+
 def test_log_lines_go_to_the_logger_on_the_polling_thread(brokers: str) -> None:
     class Lines:
         def __init__(self) -> None:
@@ -343,12 +380,23 @@ def test_every_gate_is_open_here() -> None:
     assert gates.fault() is None
 
 
+class _Elsewhere:
+    """The library, as if it kept an offset at another place than it does."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(library(), name)
+
+    def topic_partition_list_set_offset(self, *_: Any) -> int:
+        return 0
+
+
 def _other_form(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(gates._FORMS, CTopicPartition, (64, {"offset": 24}))
+    monkeypatch.setattr(gates, "library", _Elsewhere)
 
 
-def _other_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(gates._FORMS, CMessage, (80, {}))
+def _dies_in_the_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gates, "_mark", lambda _: None)
+    monkeypatch.setattr(gates, "__name__", "tests.no_such_module")
 
 
 def _other_records(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -363,7 +411,39 @@ def _no_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gates, "library", missing)
 
 
-@pytest.mark.parametrize("gate", [_other_form, _other_size, _other_records, _no_library])
+def test_kernels_read_messages_where_the_header_says_that_fields_are() -> None:
+    places = {name: getattr(CMessage, name).offset for name, *_ in CMessage._fields_}
+    assert ctypes.sizeof(CMessage) == 72
+    for name in ("err", "partition", "payload", "len", "key", "key_len", "offset"):
+        assert places[name] == getattr(kernels, name.upper()), name
+
+
+def test_a_library_of_another_version_is_not_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native_library, "LEAST", 0x02FF0000)
+    library.cache_clear()
+    with pytest.raises(CannotUseError, match="is not one it was written for"):
+        library()
+    library.cache_clear()
+
+
+def test_a_library_without_one_of_the_functions_is_not_called() -> None:
+    other = ctypes.util.find_library("c") or "libSystem.dylib"
+    with pytest.raises(CannotUseError, match="has no rd_kafka_version"):
+        Library(Path(other))
+
+
+def test_of_two_libraries_none_is_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    libraries = tmp_path / "confluent_kafka.libs"
+    libraries.mkdir()
+    for name in ("librdkafka-1.so.1", "librdkafka-2.so.1"):
+        (libraries / name).touch()
+    package = SimpleNamespace(__path__=[str(tmp_path / "confluent_kafka")])
+    monkeypatch.setattr(native_library, "confluent_kafka", package)
+    with pytest.raises(CannotUseError, match="2 files look like"):
+        native_library._path()
+
+
+@pytest.mark.parametrize("gate", [_other_form, _dies_in_the_try, _other_records, _no_library])
 def test_a_gate_that_fails_means_the_public_client(
     monkeypatch: pytest.MonkeyPatch, gate: Callable[[pytest.MonkeyPatch], None]
 ) -> None:

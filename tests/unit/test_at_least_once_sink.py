@@ -39,6 +39,9 @@ class Producer:
     def purge(self, **_: bool) -> None:
         """Nothing is queued here."""
 
+    def end(self) -> None:
+        """Likewise."""
+
 
 class Bench:
     """A sink, opened and begun, and the offsets that it committed."""

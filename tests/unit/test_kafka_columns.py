@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from stream_app.adapters.kafka.columns import UNREADABLE_HEADERS, to_columns
 from stream_app.core.columns import Header
 
+POISON: list[Header] = []
+
 
 class Message:
     """Stands for the library's, of one record with these headers, or an error instead."""
@@ -14,7 +16,10 @@ class Message:
 
     def headers(self) -> Sequence[Header] | None:
         if isinstance(self._headers, Exception):
-            raise self._headers
+            # As the library does: it raises once, and has kept what must not be touched.
+            raised, self._headers = self._headers, POISON
+            raise raised
+        assert self._headers is not POISON, "asked twice"
         return self._headers
 
     def key(self) -> bytes | None:
@@ -42,3 +47,10 @@ def test_headers_that_the_client_cannot_read_cost_the_headers_and_not_the_worker
     batch = to_columns("in", [Message(SystemError("result with an exception set"))])
     assert batch.values[0] == b"value"
     assert batch.headers == {0: (UNREADABLE_HEADERS,)}
+
+
+def test_rows_beside_one_that_cannot_be_read_keep_their_headers() -> None:
+    bad = SystemError("result with an exception set")
+    some = [("a", b"1")]
+    batch = to_columns("in", [Message(some), Message(bad), Message(None), Message(some)])
+    assert batch.headers == {0: (("a", b"1"),), 1: (UNREADABLE_HEADERS,), 3: (("a", b"1"),)}

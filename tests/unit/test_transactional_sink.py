@@ -93,6 +93,9 @@ class ScriptedProducer:
     def purge(self) -> None:
         self._do("purge")
 
+    def end(self) -> None:
+        """It is over already."""
+
 
 @pytest.fixture
 def calls() -> list[str]:

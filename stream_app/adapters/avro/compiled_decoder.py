@@ -31,6 +31,7 @@ from stream_app.core.avro.program import compile_program
 from stream_app.core.avro.program_writer import CannotCompileError, Program
 from stream_app.core.columns import BytesColumn, EventBatch, Int32Array, RecordBatch, Tensor
 from stream_app.core.contract import Contract
+from stream_app.core.header_columns import rows_with
 from stream_app.settings import Framing
 
 log = structlog.get_logger()
@@ -99,8 +100,9 @@ class CompiledDecoder:
     def _given(self, records: RecordBatch) -> Int32Array:
         """The programs of rows that name their schema in a header."""
         given = np.full(len(records), PREFIXED, dtype=np.int32)
-        for row, headers in records.headers.items():
-            if any(name == HEADER_NAME and content is not None for name, content in headers):
+        for row in rows_with(records.headers, HEADER_NAME):
+            own = records.headers[row]
+            if any(name == HEADER_NAME and content is not None for name, content in own):
                 key = self._key(records, row)
                 given[row] = UNREAD if key is None else self._index.get(key, UNREAD)
         return given

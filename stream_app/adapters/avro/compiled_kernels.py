@@ -4,8 +4,6 @@ Decides for which types they are compiled: those of every batch, since a type th
 would be compiled inside one.
 """
 
-from typing import Any
-
 import numpy as np
 
 from stream_app.adapters.process.kernel_cache import keep_kernels
@@ -19,6 +17,7 @@ from stream_app.core.avro.layout import Layout, ProgramTable  # noqa: E402
 from stream_app.core.avro.memory import Values  # noqa: E402
 from stream_app.core.avro.outgoing_program import OP_WIDTH  # noqa: E402
 from stream_app.core.contract import Contract  # noqa: E402
+from stream_app.core.jit import was_compiled  # noqa: E402
 
 __all__ = ["KEPT_IN", "decode_rows", "encode_rows", "load"]
 
@@ -52,8 +51,4 @@ def load() -> bool:
     ends = np.empty(1, dtype=np.int64)
     misfits = np.empty(0, dtype=np.int32)
     encode_rows(scored, ops, no_bytes, np.empty(0, dtype=np.uint8), ends, misfits)
-    return any(_was_compiled(each) for each in (decode_rows, encode_rows))
-
-
-def _was_compiled(dispatcher: Any) -> bool:
-    return bool(dispatcher.stats.cache_misses) or not dispatcher.stats.cache_hits
+    return any(map(was_compiled, (decode_rows, encode_rows)))

@@ -5,6 +5,8 @@ the others wait. Where they cannot be had at all the path goes on without them.
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -51,8 +53,8 @@ def warm_kernels(tell: Progress = silent, *, native: bool = False) -> WarmKernel
             tell(_COMPILES.format(f"{_ABOUT}, and there is no folder to keep them in"))
             compiled = _load(compiled_kernels, native=native)
         else:
-            with exclusive(kept_in, tell):
-                if not any(kept_in.rglob("*.nbi")):
+            with _alone(kept_in, tell):
+                if not _are_there(kept_in, native=native):
                     tell(_COMPILES.format(_ABOUT))
                 compiled = _load(compiled_kernels, native=native)
     except Exception as exc:  # noqa: BLE001  # numba and LLVM list nothing
@@ -65,10 +67,25 @@ def warm_kernels(tell: Progress = silent, *, native: bool = False) -> WarmKernel
     return WarmKernels(compiled, time.monotonic() - started_s, kept_in)
 
 
+@contextmanager
+def _alone(kept_in: Path, tell: Progress) -> Iterator[None]:
+    with ExitStack() as stack:
+        # Without a lock two processes may compile the same, which costs time and nothing else.
+        with suppress(OSError):
+            stack.enter_context(exclusive(kept_in, tell))
+        yield
+
+
+def _are_there(kept_in: Path, *, native: bool) -> bool:
+    """Of the modules with kernels."""
+    found = {path.name.partition(".")[0] for path in kept_in.rglob("*.nbi")}
+    return {"decode", "encode"} <= found and (not native or "kernels" in found)
+
+
 def _load(compiled_kernels: ModuleType, *, native: bool) -> bool:
     compiled: bool = compiled_kernels.load()
     if native:
-        from stream_app.adapters.kafka.native import kernels  # noqa: PLC0415  # numba again
+        from stream_app.adapters.kafka.native import header_kernels, kernels  # noqa: PLC0415  # numba
 
-        kernels.load()
+        compiled |= kernels.load() | header_kernels.load()
     return compiled

@@ -11,12 +11,13 @@ from typing import Any
 
 from confluent_kafka import KafkaException
 
+from stream_app.adapters.avro.warm_kernels import warm_kernels
 from stream_app.adapters.kafka.errors import end_if_exhausted, explain
 from stream_app.adapters.kafka.public_client import PublicConsumer as Consumer
 from stream_app.adapters.kafka.public_client import PublicProducer as Producer
 from stream_app.adapters.kafka.tls_probe import certificate_fault
 from stream_app.errors import RetriableError
-from stream_app.settings import KafkaSettings
+from stream_app.settings import KafkaSettings, Settings
 
 
 def new_consumer(properties: Mapping[str, Any], kafka: KafkaSettings) -> Any:
@@ -32,6 +33,16 @@ def new_consumer(properties: Mapping[str, Any], kafka: KafkaSettings) -> Any:
 def new_producer(properties: Mapping[str, Any], kafka: KafkaSettings) -> Any:
     """A producer; raises as :func:`new_consumer`."""
     return _new(_native("NativeProducer") if _is_native(kafka) else Producer, properties, kafka)
+
+
+def why_not_native(settings: Settings) -> str | None:
+    """Why a worker with these settings could not use the native client; ``None``: it could."""
+    if not settings.worker.compiled_kernels:
+        return "it needs worker.compiled_kernels"
+    # First, or they would be compiled within the time that the self-test has.
+    if warm_kernels(native=True) is None:
+        return "it needs the compiled kernels, which this machine cannot have"
+    return native_fault()
 
 
 def native_fault() -> str | None:

@@ -51,10 +51,15 @@ def to_columns(topic: str, messages: Sequence[Any]) -> RecordBatch:
 
 
 def _rows_with_headers(messages: Sequence[Any]) -> dict[int, tuple[Header, ...]]:
-    try:
-        found = list(map(_headers, messages))
-    except (SystemError, UnicodeDecodeError):
-        found = list(map(headers_of, messages))
+    found: list[Any] = []
+    left = map(_headers, messages)
+    while len(found) < len(messages):
+        try:
+            found.extend(left)
+        except (SystemError, UnicodeDecodeError):
+            # Never asked of the same message again: the client has kept what it could not read,
+            # gives it without a word then, and it is no value of Python's.
+            found.append((UNREADABLE_HEADERS,))
     if not any(found):
         return {}
     return {row: tuple(own) for row, own in enumerate(found) if own}

@@ -6,7 +6,6 @@ object. What a batch looks like on both ways is what any client owes the source 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from operator import methodcaller
 from typing import Any
 
@@ -93,6 +92,9 @@ class PublicProducer(Producer):  # type: ignore[misc]  # likewise
         """Hand over rows from ``begin`` on, until one is refused."""
         return send_rows(self, outputs, begin)
 
+    def end(self) -> None:
+        """Nothing: it is ended by whoever refers to it last."""
+
 
 def fetch_messages(
     consumer: Any, topic: str, max_records: int, wait_s: float, between: Callable[[], None]
@@ -123,13 +125,13 @@ def send_rows(producer: Any, outputs: OutputBatch, begin: int) -> Sent:
     """:meth:`PublicProducer.send` by a ``produce`` like the library's."""
     produce, topic, headers = producer.produce, outputs.topic, outputs.headers
     given_ms = outputs.timestamp_ms
-    columns = (
-        outputs.values,
-        outputs.keys,
-        outputs.partition.tolist(),
-        np.where(given_ms == NO_TIMESTAMP, _NOW, given_ms).tolist(),
+    rows = zip(
+        outputs.values.rows_from(begin),
+        outputs.keys.rows_from(begin),
+        outputs.partition[begin:].tolist(),
+        np.where(given_ms == NO_TIMESTAMP, _NOW, given_ms)[begin:].tolist(),
+        strict=True,
     )
-    rows = islice(zip(*columns, strict=True), begin, None)
     position = begin
     try:
         # By position: named arguments cost the library as much as the rest of the call.

@@ -138,10 +138,17 @@ class KafkaSink:
     def _drop(self) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
-            # A producer that was fenced raises from every call; there is nothing to save in it.
-            with suppress(KafkaException):
-                producer.purge()
-                producer.poll(0)
+            with self._watchdog.limit("ending a producer", self._call_limit_s):
+                # One that was fenced raises from every call; there is nothing to save in it.
+                with suppress(KafkaException):
+                    producer.purge()
+                    producer.poll(0)
+                if not self._is_stuck():
+                    producer.end()
+
+    def _is_stuck(self) -> bool:
+        """Whether a call of the producer may never come back, on a thread that then ends it."""
+        return False
 
     def _renew(self) -> None:
         self._telemetry.count(PRODUCER_REBUILDS)

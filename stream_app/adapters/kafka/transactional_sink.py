@@ -179,6 +179,9 @@ class TransactionalSink(KafkaSink):
         else:
             super().rebuild()
 
+    def _is_stuck(self) -> bool:
+        return self._given_up
+
     def _properties(self) -> Properties:
         return super()._properties() | {"logger": self._coordinator, "log_level": INFO}
 

@@ -135,7 +135,7 @@ def load_model(
         place = files.folder / CONTRACT_FILE
         raise ConfigError("\n".join(f"{place}: {fault}" for fault in faults))
     _compare_golden(session, files, path)
-    warm_up_s = {rows: _warm_up(session, files.golden, rows, path) for rows in set(batch_sizes)}
+    warm_up_s = _warm_ups(session, files.golden, sorted(set(batch_sizes)), path)
     hazards = _hazards(file, path)
     return OnnxModel(files, session, warm_up_s, [*notes, *hazards], buckets)
 
@@ -189,6 +189,20 @@ def _compare_golden(session: Session, files: ModelFiles, path: str) -> None:
             "than where it was packed; pack it again with this ONNX Runtime and device if that "
             "is right"
         )
+
+
+def _warm_ups(
+    session: Session, golden: Golden, sizes: Sequence[int], path: str
+) -> dict[int, float]:
+    """The least and the greatest size, and of those between what there is time for."""
+    ends = [sizes[0], sizes[-1]]
+    found = {rows: _warm_up(session, golden, rows, path) for rows in ends}
+    began = time.perf_counter()
+    for rows in sizes[1:-1]:
+        if time.perf_counter() - began > _WARM_UP_LIMIT_S:
+            break
+        found[rows] = _warm_up(session, golden, rows, path)
+    return found
 
 
 def _warm_up(session: Session, golden: Golden, rows: int, path: str) -> float:

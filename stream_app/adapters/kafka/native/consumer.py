@@ -13,6 +13,7 @@ import numpy as np
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from stream_app.adapters.kafka.native.handle import Handle, Kept, milliseconds
+from stream_app.adapters.kafka.native.header_kernels import read_headers
 from stream_app.adapters.kafka.native.kernels import Taken, measure, release, take
 from stream_app.adapters.kafka.native.library import (
     CONSUMER,
@@ -26,7 +27,6 @@ from stream_app.adapters.kafka.native.values import (
     given,
     raise_code,
     raise_error,
-    read_headers,
     read_partitions,
 )
 from stream_app.adapters.kafka.public_client import Fetched, NoRecord
@@ -56,11 +56,13 @@ class NativeConsumer(Handle):
             self._callbacks.append(callback)
             lib.conf_set_rebalance_cb(conf, callback)
 
+        self._queue: int | None = None
         super().__init__(lib, CONSUMER, properties, prepare)
         raise_code(lib, lib.poll_set_consumer(self.rk))
         self._queue = lib.queue_get_consumer(self.rk)
         self._timestamp_of = lib.address("message_timestamp")
         self._headers_of = lib.address("message_headers")
+        self._header_of = lib.address("header_get_all")
         self._destroy = lib.address("message_destroy")
         self._sizes = np.zeros(4, dtype=np.int64)
         self._pointers = np.zeros(1, dtype=np.int64)
@@ -114,7 +116,7 @@ class NativeConsumer(Handle):
             errors=np.empty(bad, dtype=np.int64),
         )
         take(messages, self._timestamp_of, self._headers_of, taken)
-        lib, headers = self._lib, taken.headers
+        headers = taken.headers
         records = RecordBatch(
             topic=topic,
             values=_column(taken.values, taken.value_ends, taken.value_nulls),
@@ -123,11 +125,7 @@ class NativeConsumer(Handle):
             offset=taken.offset,
             timestamp_ms=taken.timestamp_ms,
             timestamp_type=taken.timestamp_type,
-            headers={
-                row: own
-                for row in np.flatnonzero(headers).tolist()
-                if (own := read_headers(lib, int(headers[row])))
-            },
+            headers=read_headers(headers, self._header_of) if headers.any() else {},
         )
         errors = [self._no_record(int(messages[i]), i < held) for i in taken.errors.tolist()]
         return Fetched(records, held - sum(each.held for each in errors), errors)
@@ -269,7 +267,8 @@ class NativeConsumer(Handle):
         """As the public client: without a word to the group, which it knows by the session."""
         rk = self.take() if hasattr(self, "_rk") else None
         if rk is not None:
-            self._lib.queue_destroy(self._queue)
+            if self._queue is not None:
+                self._lib.queue_destroy(self._queue)
             self._lib.destroy_flags(rk, NOT_WITH_CLOSE)
 
 

@@ -17,7 +17,12 @@ from stream_app.adapters.kafka.native.library import (
     CMetadata,
     Library,
 )
-from stream_app.adapters.kafka.native.values import error_of, take_error, take_metadata
+from stream_app.adapters.kafka.native.values import (
+    error_of,
+    new_topic,
+    take_error,
+    take_metadata,
+)
 
 _ROOM = 512
 """Bytes for the words of a refusal."""
@@ -41,8 +46,12 @@ class Kept:
     def raise_it(self) -> None:
         """Raise it, once."""
         first, self._first = self._first, None
-        if first is not None:
-            raise first
+        try:
+            if first is not None:
+                raise first
+        finally:
+            # Its traceback refers to this frame, and to the client: they would keep each other.
+            del first
 
 
 class Handle:
@@ -123,7 +132,7 @@ class Handle:
         """
         lib, rk = self._lib, self.rk
         found = ctypes.POINTER(CMetadata)()
-        handle = lib.topic_new(rk, topic.encode(), None)
+        handle = new_topic(lib, rk, topic)
         try:
             code = lib.metadata(rk, 0, handle, ctypes.byref(found), milliseconds(timeout))
         finally:

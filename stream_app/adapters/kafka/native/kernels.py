@@ -17,7 +17,7 @@ from stream_app.adapters.kafka.native.memory import (
     load_int64,
 )
 from stream_app.core.columns import BoolArray, Int8Array, Int32Array, Int64Array, UInt8Array
-from stream_app.core.jit import kernel
+from stream_app.core.jit import kernel, was_compiled
 
 ERR, PARTITION, PAYLOAD, LEN, KEY, KEY_LEN, OFFSET = 0, 16, 24, 32, 40, 48, 56
 """Of ``rd_kafka_message_t``."""
@@ -53,43 +53,6 @@ class Taken(NamedTuple):
     timestamp_type: Int8Array
     headers: Int64Array
     errors: Int64Array
-
-
-def load() -> None:
-    """Run each on no rows, so that none is compiled later; as the clients call them."""
-    nothing = np.empty(0, dtype=np.int64)
-    ends = np.zeros(1, dtype=np.int64)
-    no_bytes = np.empty(0, dtype=np.uint8)
-    no_flags = np.empty(0, dtype=np.bool_)
-    measure(nothing, np.empty(4, dtype=np.int64))
-    taken = Taken(
-        values=no_bytes,
-        value_ends=ends,
-        value_nulls=no_flags,
-        keys=no_bytes,
-        key_ends=ends,
-        key_nulls=no_flags,
-        partition=np.empty(0, dtype=np.int32),
-        offset=nothing,
-        timestamp_ms=nothing,
-        timestamp_type=np.empty(0, dtype=np.int8),
-        headers=nothing,
-        errors=nothing,
-    )
-    take(nothing, 0, 0, taken)
-    release(nothing, 0)
-    sending = Sending(
-        values=np.frombuffer(b"", dtype=np.uint8),
-        value_ends=ends,
-        value_nulls=no_flags,
-        keys=np.frombuffer(b"", dtype=np.uint8),
-        key_ends=ends,
-        key_nulls=no_flags,
-        partition=taken.partition,
-        timestamp_ms=nothing,
-        headers=nothing,
-    )
-    send(0, 0, 0, 0, sending, np.empty(1, dtype=np.int64))
 
 
 @kernel
@@ -260,3 +223,41 @@ def send(
             refusal[0] = error
             return row
     return len(partition)
+
+
+def load() -> bool:
+    """Run each on no rows, as the clients do, so that none is compiled later; whether one was."""
+    nothing = np.empty(0, dtype=np.int64)
+    ends = np.zeros(1, dtype=np.int64)
+    no_bytes = np.empty(0, dtype=np.uint8)
+    no_flags = np.empty(0, dtype=np.bool_)
+    measure(nothing, np.empty(4, dtype=np.int64))
+    taken = Taken(
+        values=no_bytes,
+        value_ends=ends,
+        value_nulls=no_flags,
+        keys=no_bytes,
+        key_ends=ends,
+        key_nulls=no_flags,
+        partition=np.empty(0, dtype=np.int32),
+        offset=nothing,
+        timestamp_ms=nothing,
+        timestamp_type=np.empty(0, dtype=np.int8),
+        headers=nothing,
+        errors=nothing,
+    )
+    take(nothing, 0, 0, taken)
+    release(nothing, 0)
+    sending = Sending(
+        values=np.frombuffer(b"", dtype=np.uint8),
+        value_ends=ends,
+        value_nulls=no_flags,
+        keys=np.frombuffer(b"", dtype=np.uint8),
+        key_ends=ends,
+        key_nulls=no_flags,
+        partition=taken.partition,
+        timestamp_ms=nothing,
+        headers=nothing,
+    )
+    send(0, 0, 0, 0, sending, np.empty(1, dtype=np.int64))
+    return any(map(was_compiled, (measure, take, release, send)))

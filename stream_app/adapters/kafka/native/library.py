@@ -60,7 +60,7 @@ class CTopicPartitions(Structure):
 
 
 class CMessage(Structure):
-    """``rd_kafka_message_t``; the kernels read it by the offsets that :mod:`.gates` checks."""
+    """``rd_kafka_message_t``; the kernels read it by its offsets."""
 
     __slots__ = ()
     _fields_ = [
@@ -162,6 +162,7 @@ _PROTOTYPES: Final[dict[str, tuple[Any, ...]]] = {
     "metadata_destroy": (None, POINTER(CMetadata)),
     "topic_partition_list_new": (Partitions, c_int),
     "topic_partition_list_add": (POINTER(CTopicPartition), Partitions, c_char_p, c_int32),
+    "topic_partition_list_set_offset": (c_int, Partitions, c_char_p, c_int32, c_int64),
     "topic_partition_list_destroy": (None, Partitions),
     "poll_set_consumer": (c_int, _PTR),
     "queue_get_consumer": (_PTR, _PTR),

@@ -34,6 +34,15 @@ def load_int64(typing_context: Any, address: Any) -> Any:
 
 
 @intrinsic
+def load_uint8(typing_context: Any, address: Any) -> Any:
+    """The byte at ``address``."""
+    del typing_context, address
+    return types.uint8(_ADDRESS), lambda _, builder, __, args: builder.load(
+        builder.inttoptr(args[0], ir.IntType(8).as_pointer())
+    )
+
+
+@intrinsic
 def copy_bytes(typing_context: Any, to: Any, begin: Any, size: Any) -> Any:
     """``size`` bytes from the address ``begin`` to the address ``to``."""
     del typing_context, to, begin, size
@@ -75,6 +84,14 @@ def call_int64(typing_context: Any, function: Any, a: Any, b: Any) -> Any:
     return types.int64(_ADDRESS, _ADDRESS, _ADDRESS), lambda _, builder, __, args: _call(
         builder, _I64, args
     )
+
+
+@intrinsic
+def call_int32_5(typing_context: Any, function: Any, a: Any, b: Any, c: Any, d: Any, e: Any) -> Any:
+    """``int32_t function(a, b, c, d, e)``."""
+    del typing_context, function, a, b, c, d, e
+    signature = types.int32(*[_ADDRESS] * 6)
+    return signature, lambda _, builder, __, args: _call(builder, _I32, args)
 
 
 @intrinsic

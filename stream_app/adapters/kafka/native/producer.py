@@ -17,6 +17,7 @@ from stream_app.adapters.kafka.native.values import (
     error_of,
     given,
     make_headers,
+    new_topic,
     raise_code,
     raise_error,
     take_error,
@@ -25,7 +26,7 @@ from stream_app.adapters.kafka.public_client import Sent
 from stream_app.core.columns import NO_TIMESTAMP, BoolArray, Int64Array, OutputBatch
 
 _NOW = 0
-_PURGE_QUEUE, _PURGE_IN_FLIGHT = 1, 2
+_PURGE_QUEUE, _PURGE_IN_FLIGHT, _DO_NOT_WAIT = 1, 2, 4
 _NONE: BoolArray = np.empty(0, dtype=np.bool_)
 _NO_HEADERS: Int64Array = np.empty(0, dtype=np.int64)
 
@@ -68,7 +69,7 @@ class NativeProducer(Handle):
         lib, rk = self._lib, self.rk
         rkt = self._topics.get(outputs.topic)
         if rkt is None:
-            rkt = self._topics[outputs.topic] = lib.topic_new(rk, outputs.topic.encode(), None)
+            rkt = self._topics[outputs.topic] = new_topic(lib, rk, outputs.topic)
         headers = self._headers(outputs, begin)
         values, keys, given_ms = outputs.values, outputs.keys, outputs.timestamp_ms
         sending = Sending(
@@ -107,14 +108,15 @@ class NativeProducer(Handle):
     def flush(self, timeout: float) -> int:
         """Wait for deliveries; how many are still under way."""
         lib = self._lib
-        lib.flush(self.rk, milliseconds(timeout))
+        unfinished = lib.flush(self.rk, milliseconds(timeout))
         self.kept.raise_it()
-        left: int = lib.outq_len(self.rk)
+        # What is queued besides, such as a line of the log, is no delivery.
+        left: int = lib.outq_len(self.rk) if unfinished else 0
         return left
 
     def purge(self, in_queue: bool = True, in_flight: bool = True) -> None:
         """Give up what was not delivered."""
-        flags = _PURGE_QUEUE * in_queue | _PURGE_IN_FLIGHT * in_flight
+        flags = _PURGE_QUEUE * in_queue | _PURGE_IN_FLIGHT * in_flight | _DO_NOT_WAIT
         raise_code(self._lib, self._lib.purge(self.rk, flags))
 
     # -- transactions ----------------------------------------------------------------------------
@@ -156,6 +158,10 @@ class NativeProducer(Handle):
         """Undo it."""
         raise_error(self._lib, self._lib.abort_transaction(self.rk, milliseconds(timeout)))
 
+    def end(self) -> None:
+        """As :meth:`close`: the public client is ended by whoever refers to it last."""
+        self.close()
+
     def close(self) -> None:
         """Release everything; what was not delivered is given up."""
         topics, self._topics = self._topics, {}
@@ -180,10 +186,8 @@ def _delivery_callback(
                 return
             report: CMessage = message.contents
             topic = lib.topic_name(report.rkt) if report.rkt else b""
-            error = None
-            if report.err:
-                words = lib.message_errstr(message)
-                error = error_of(lib, report.err, (words or b"").decode(errors="replace"))
+            # Not the message's own words: of a producer's they are the record's value.
+            error = error_of(lib, report.err) if report.err else None
             on_delivery(error, _Delivered(topic.decode()))
         except BaseException as exc:  # noqa: BLE001  # raised by the call that served this
             kept.keep(exc)

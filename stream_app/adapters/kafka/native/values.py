@@ -7,13 +7,11 @@ gave away is released here, in the function that reads it.
 import ctypes
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from ctypes import c_char_p, c_size_t, c_void_p
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import ClusterMetadata, PartitionMetadata, TopicMetadata
 
-from stream_app.adapters.kafka.columns import UNREADABLE_HEADERS
 from stream_app.adapters.kafka.native.library import CMetadata, Library
 from stream_app.core.columns import Header
 
@@ -116,23 +114,16 @@ def take_metadata(lib: Library, pointer: Any) -> Any:
     return cluster
 
 
-def read_headers(lib: Library, headers: int) -> tuple[Header, ...]:
-    """Of one message, whose they stay; as the public client gives them."""
-    found: list[Header] = []
-    name, content, size = c_char_p(), c_void_p(), c_size_t()
-    while not lib.header_get_all(
-        headers,
-        len(found),
-        ctypes.byref(name),
-        ctypes.byref(content),
-        ctypes.byref(size),
-    ):
-        value = ctypes.string_at(content.value, size.value) if content.value else None
-        try:
-            found.append(((name.value or b"").decode(), value))
-        except UnicodeDecodeError:
-            return (UNREADABLE_HEADERS,)
-    return tuple(found)
+def new_topic(lib: Library, rk: int, name: str) -> int:
+    """A handle for one topic, to be destroyed before its client.
+
+    Raises:
+        KafkaException: there is none for this name.
+    """
+    made: int | None = lib.topic_new(rk, name.encode(), None)
+    if not made:
+        raise KafkaException(error_of(lib, lib.last_error()))
+    return made
 
 
 def make_headers(lib: Library, headers: Sequence[Header]) -> int:
