@@ -23,6 +23,7 @@ from stream_app.adapters.kafka.native import library as native_library
 from stream_app.adapters.kafka.native.consumer import NativeConsumer
 from stream_app.adapters.kafka.native.library import (
     CannotUseError,
+    CMessage,
     Library,
     library,
 )

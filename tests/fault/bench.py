@@ -21,6 +21,7 @@ from stream_app.verify import Report
 from tests.car_loan import Feed
 from tests.fault.judging import (
     aborted_outcomes,
+    judge_client,
     judge_findings,
     judge_record,
     judge_workers,
@@ -291,6 +292,7 @@ class Run:
         self.record.live = live.check(within_s=30)
         self.record.aborted_outcomes = aborted_outcomes(self.plain.settings)
         judge_workers(self.workers.started, self.allowed_exits)
+        judge_client(self.workers.started, self.record.client)
         judge_record(self.record)
         if self.record.control:
             return  # what was found is for the control to say

@@ -31,6 +31,12 @@ def judge_workers(workers: Iterable[Worker], allowed: set[int]) -> None:
         assert "Traceback" not in worker.log(), worker.log()[-4000:]
 
 
+def judge_client(workers: Iterable[Worker], client: str) -> None:
+    """Those who scored did it with the client that the run is counted for."""
+    used = {told["client"] for worker in workers for told in worker.events("kafka_client")}
+    assert used == {client}, f"meant for the {client} client, run with {sorted(used)}"
+
+
 def judge_record(record: RunRecord) -> None:
     """A fault fired, and each one while records waited; a control may need none."""
     assert record.fired or record.control, "no fault fired: nothing was proved"

@@ -9,7 +9,13 @@ import pytest
 from stream_app.adapters.local_kafka.process import ServerProcess
 from stream_app.verify import Isolation, Promise, Report
 from stream_app.verify.report import Finding
-from tests.fault.judging import judge_findings, judge_record, judge_workers, last_before
+from tests.fault.judging import (
+    judge_client,
+    judge_findings,
+    judge_record,
+    judge_workers,
+    last_before,
+)
 from tests.fault.progress import Reached
 from tests.fault.record import Fired, RunRecord
 from tests.worker import Worker, until
@@ -76,6 +82,22 @@ def test_an_end_that_a_test_waited_for_may_still_be_wrong(folder: Path) -> None:
     assert waited.wait_exit(30) == 3
     with pytest.raises(AssertionError, match="ended with 3"):
         judge_workers([waited], set())
+
+
+@pytest.mark.parametrize("client", ["public", "native"])
+def test_a_run_with_another_client_than_it_is_counted_for_fails(folder: Path, client: str) -> None:
+    line = """echo '{"event": "kafka_client", "client": "public"}' >&2"""
+    told = worker(folder, line)
+    assert told.wait_exit(30) == 0
+    if client == "public":
+        judge_client([told], client)
+    else:
+        with pytest.raises(AssertionError, match="meant for the native client, run with"):
+            judge_client([told], client)
+    silent = worker(folder / "silent", "exit 0")
+    assert silent.wait_exit(30) == 0
+    with pytest.raises(AssertionError, match=r"run with \[\]"):
+        judge_client([silent], client)
 
 
 def test_a_finding_that_no_test_declared_fails_the_run() -> None:
