@@ -13,6 +13,7 @@ from functools import cache
 import numpy as np
 from onnx import TensorProto
 
+from stream_app.adapters.avro.compiled_encoder import CompiledEncoder
 from stream_app.adapters.avro.fastavro_encoder import FastavroEncoder
 from stream_app.adapters.model.onnx_session import Session, open_session
 from stream_app.adapters.process.clock import SystemClock
@@ -136,7 +137,7 @@ class ThePath:
             ScorerConfig("predictions", origin, rules),
             make(bound, store, framing),
             scorer_model or identity(bound.inputs[0].dtype),
-            encoder,
+            CompiledEncoder(encoder),
             Breaker(_NEVER),
             SystemClock(),
             NullTelemetry(),
