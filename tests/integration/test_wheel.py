@@ -55,6 +55,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         ("schemas", "stream_app/_data/schemas"),
         ("examples/car_loan", "stream_app/_data/examples/car_loan"),
+        ("examples/bench", "stream_app/_data/examples/bench"),
         ("stream_app", "stream_app"),
     ],
 )
