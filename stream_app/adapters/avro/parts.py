@@ -91,7 +91,7 @@ def build_encoder(
     reference = FastavroEncoder(
         contract,
         text,
-        prefix=_prefix(settings, text),
+        prefix=prediction_prefix(settings, text),
         model_name=model.name,
         model_version=model.version,
         model_hash=model.content_hash,
@@ -127,7 +127,7 @@ def output_schema_faults(settings: Settings, contract: Contract) -> list[str]:
     faults = check_prediction_schema(contract, text)
     if not faults:
         try:
-            _prefix(settings, text)
+            prediction_prefix(settings, text)
         except ConfigError as exc:
             faults.append(str(exc))
     return faults
@@ -158,7 +158,7 @@ def _admit_file(path: Path) -> Schema | Rejection:
         return Rejection(Fault.SCHEMA_INCOMPATIBLE, str(exc))
 
 
-def _prefix(settings: Settings, text: str) -> bytes:
+def prediction_prefix(settings: Settings, text: str) -> bytes:
     """What stands before every prediction."""
     if settings.output_framing is Framing.SINGLE_OBJECT:
         schema = admit(text)
