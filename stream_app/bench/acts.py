@@ -1,0 +1,132 @@
+"""The acts of a bench: the rounds, the model's cost curve, latency, the flame graph.
+
+Decides what is measured in which order. Every act adds to what is known; none judges it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from stream_app.bench.children import wait_both
+from stream_app.bench.figures import CurvePoint, Figures, Latency, Result
+from stream_app.bench.options import Contender, turns
+from stream_app.bench.orders import ChildError, Kind
+from stream_app.bench.stage import Stage, kind_of, points_of
+from stream_app.errors import RetriableError
+
+BATCHES: Final = (1, 8, 32, 64, 128, 256, 512, 1024, 2048)
+_POINT_S: Final = 0.2
+_WITHOUT_END: Final = 2**62
+_PROBE_EXTRA_S: Final = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A way through Kafka whose latency is measured.
+
+    Attributes:
+        name: In a person's words.
+        contender: Who goes it.
+        overrides: Settings of this way.
+    """
+
+    name: str
+    contender: Contender
+    overrides: Mapping[str, str]
+
+
+def run_rounds(stage: Stage, chosen: tuple[Contender, ...]) -> dict[Contender, Result]:
+    """Everybody, once a round."""
+    runs: dict[Contender, list[Figures]] = {contender: [] for contender in chosen}
+    order = turns(chosen, stage.options.rounds)
+    stage.screen.begin("runs", len(order))
+    for done, (number, contender) in enumerate(order):
+        stage.screen.show(done, f"round {number + 1}: {contender}")
+        if contender is Contender.ONNX:
+            found = stage.model_figures()
+        else:
+            found = stage.carry(contender, str(number + 1))
+        runs[contender].append(found)
+        stage.screen.say(f"round {number + 1}: {contender}: {found.per_second:,.0f} records/s")
+    stage.screen.end()
+    return {contender: Result(tuple(found)) for contender, found in runs.items()}
+
+
+def measure_curve(stage: Stage, cores: int) -> list[CurvePoint]:
+    """What the model costs by batch size and threads; with all cores, as nobody else runs."""
+    stage.screen.say("measuring what the model costs by batch size and threads")
+    settings = stage.settings(dict(stage.workload.overrides))
+    threads = sorted({1, settings.model.intra_op_threads, cores})
+    order = replace(
+        stage.order(Kind.MODEL, dict(stage.workload.overrides)),
+        cores=(*stage.cores.others, *stage.cores.measured),
+        batches=tuple(sorted({*BATCHES, settings.batch.max_records})),
+        threads=tuple(threads),
+        seconds=_POINT_S,
+    )
+    return [
+        CurvePoint(int(point["batch"]), int(point["threads"]), point["rows_per_run_second"])
+        for point in points_of(stage.children.run(order, "the model's cost curve"))
+    ]
+
+
+def ways(chosen: tuple[Contender, ...]) -> list[Waiting]:
+    """Which latencies are measured: everybody's, and an echo's that waits for no commit."""
+    found = []
+    echoes = [contender for contender in chosen if contender.echoes]
+    if echoes:
+        # What Kafka itself takes; the rest of every other way is waiting for commits.
+        bare = {"delivery": "at_least_once", "output.linger_ms": "0"}
+        found.append(Waiting(f"{echoes[-1]}, no transactions", echoes[-1], bare))
+    return found + [Waiting(c.value, c, {}) for c in chosen if c is not Contender.ONNX]
+
+
+def measure_latencies(stage: Stage, chosen: tuple[Contender, ...]) -> dict[str, Latency]:
+    """Everybody at the same rate, one after another."""
+    all_ways, found = ways(chosen), {}
+    stage.screen.begin("latency", len(all_ways))
+    for done, way in enumerate(all_ways):
+        stage.screen.show(done, way.name)
+        found[way.name] = _latency(stage, way, f"latency-{done}")
+    stage.screen.end()
+    return found
+
+
+def _latency(stage: Stage, way: Waiting, turn: str) -> Latency:
+    run = stage.workload.run_name(way.contender, turn)
+    overrides = {**stage.workload.of_run(way.contender, turn), **way.overrides}
+    overrides |= {"input.topic": f"{run}.input"}
+    settings = stage.settings(overrides)
+    topics = [settings.input.topic, settings.predictions_topic, settings.dlq_topic]
+    stage.cluster.make_topics(topics, stage.workload.partitions)
+    stage.cluster.groups.append(settings.kafka.group)
+    limit_s = stage.options.seconds + _PROBE_EXTRA_S
+    order = replace(
+        stage.order(kind_of(way.contender), overrides), records=_WITHOUT_END, limit_s=limit_s
+    )
+    worker = stage.children.start(order, way.name)
+    probing = replace(
+        stage.order(Kind.PROBE, overrides),
+        cores=stage.cores.others,
+        rate=stage.options.rate,
+        values_from=stage.workload.topic,
+    )
+    probe = stage.children.start(probing, f"latency of {way.name}")
+    try:
+        answer: Mapping[str, Any] = wait_both(probe, worker, limit_s)
+    except (ChildError, RetriableError) as exc:
+        message = f"{exc}{worker.tail()}"
+        raise ChildError(message, exc.exit_status) from exc
+    finally:
+        probe.end()
+        worker.end()
+    stage.cluster.drop(topics)
+    return Latency(answer["rate"], answer["sent"], tuple(answer["latencies_s"]))
+
+
+def draw_profile(stage: Stage, profiler: str, path: Path, contender: Contender) -> None:
+    """One more run, under py-spy; its figures count for nothing."""
+    stage.screen.say(f"{contender} once more, under py-spy")
+    before = (profiler, "record", "--threads", "--output", str(path.absolute()), "--")
+    stage.carry(contender, "profile", before)
