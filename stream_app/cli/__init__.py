@@ -47,6 +47,7 @@ ENTRIES = (
     Entry("verify", _DATA, "Re-read the topics: was anything lost or repeated?"),
     Entry("status", _OPERATE, "Show the group: members, lag, open transactions, dead letters."),
     Entry("offsets", _OPERATE, "Show or reset where the group continues."),
+    Entry("bench", _OPERATE, "Measure speed and latency on this machine, beside yardsticks."),
     Entry("warm", _OPERATE, "Compile the kernels ahead of the first start."),
     Entry("contract", _MODELS, "Draft the contract between events, model and predictions."),
     Entry("model", _MODELS, "Pack, show and verify models."),

@@ -40,7 +40,7 @@ def read_settings(config: Path | None, assignments: Sequence[str] | None) -> Set
         ConfigError: every fault found.
         UsageError: a ``--set`` that is no assignment.
     """
-    return load_settings(config, _parse(assignments or ()))
+    return load_settings(config, read_assignments(assignments))
 
 
 def read_tool_settings(config: Path | None, assignments: Sequence[str] | None) -> Settings:
@@ -74,9 +74,14 @@ def require_input_topic(settings: Settings) -> str:
     return settings.input.topic
 
 
-def _parse(assignments: Sequence[str]) -> dict[str, str]:
+def read_assignments(assignments: Sequence[str] | None) -> dict[str, str]:
+    """By name, what ``--set`` gave.
+
+    Raises:
+        UsageError: one is no assignment.
+    """
     values = {}
-    for assignment in assignments:
+    for assignment in assignments or ():
         name, equals, value = assignment.partition("=")
         if not equals or not name.strip():
             raise UsageError(
