@@ -109,8 +109,8 @@ def bench(
     With your own model the events are copied from input.topic, which nobody
     joins and nothing is written to.
 
-    Exit status: 0 all is well, 70 a contender's outcomes are wrong, 64, 69, 75 and 78 as
-    elsewhere.
+    Exit status: 0 all is well, 70 a contender's outcomes are wrong; 64, 65, 69,
+    75 and 78 as with score.
     """
     given = read_assignments(assignments)
     if bootstrap_servers:

@@ -32,6 +32,7 @@ LEAVES = (
     ("offsets", "show"),
     ("offsets", "reset"),
     ("warm",),
+    ("bench",),
     ("contract", "init"),
     ("model", "pack"),
     ("model", "show"),
