@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from stream_app.bench.children import wait_both
 from stream_app.bench.figures import CurvePoint, Figures, Latency, Result
-from stream_app.bench.options import Contender, turns
+from stream_app.bench.options import ClusterKind, Contender, turns
 from stream_app.bench.orders import ChildError, Kind
 from stream_app.bench.stage import Stage, kind_of, points_of
 from stream_app.errors import RetriableError
@@ -39,6 +39,10 @@ class Waiting:
 def run_rounds(stage: Stage, chosen: tuple[Contender, ...]) -> dict[Contender, Result]:
     """Everybody, once a round."""
     runs: dict[Contender, list[Figures]] = {contender: [] for contender in chosen}
+    if stage.options.cluster is ClusterKind.REAL:
+        # A broker that has just started has yet to compile what transactions need.
+        stage.screen.say("warming the broker up")
+        stage.carry(Contender.ECHO_PUBLIC, "warm-up")
     order = turns(chosen, stage.options.rounds)
     stage.screen.begin("runs", len(order))
     for done, (number, contender) in enumerate(order):
@@ -96,7 +100,8 @@ def measure_latencies(stage: Stage, chosen: tuple[Contender, ...]) -> dict[str, 
 def _latency(stage: Stage, way: Waiting, turn: str) -> Latency:
     run = stage.workload.run_name(way.contender, turn)
     overrides = {**stage.workload.of_run(way.contender, turn), **way.overrides}
-    overrides |= {"input.topic": f"{run}.input"}
+    # What is sent are values of the input, of which some may be from another day.
+    overrides |= {"input.topic": f"{run}.input", "input.max_time_difference_s": "0"}
     settings = stage.settings(overrides)
     topics = [settings.input.topic, settings.predictions_topic, settings.dlq_topic]
     stage.cluster.make_topics(topics, stage.workload.partitions)

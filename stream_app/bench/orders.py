@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from stream_app.errors import ExitStatus, StreamAppError
 
@@ -98,16 +99,20 @@ def read_answer(text: str, what: str) -> Answer | None:
     Raises:
         ChildError: it answered that it could not.
     """
-    lines = text.strip().splitlines()
-    if not lines:
-        return None
+    for line in reversed(text.splitlines()):
+        found = _document(line)
+        if "error" in found:
+            raise ChildError(f"{what}: {found['error']}", ExitStatus(found["status"]))
+        if "answer" in found:
+            answer: Answer = found["answer"]
+            return answer
+    return None
+
+
+def _document(line: str) -> dict[str, Any]:
+    """What a line holds; nothing where somebody else has written it."""
     try:
-        found = json.loads(lines[-1])
+        found = json.loads(line)
     except ValueError:
-        return None
-    if not isinstance(found, dict):
-        return None
-    if "error" in found:
-        raise ChildError(f"{what}: {found['error']}", ExitStatus(found["status"]))
-    answer: Answer = found["answer"]
-    return answer
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -11,7 +11,7 @@ from stream_app.__main__ import main
 from stream_app.bench.report import Report
 from stream_app.cli import bench as command
 from stream_app.errors import ExitStatus
-from tests.unit.test_bench_parts import REPORT
+from tests.bench_kit import REPORT
 
 
 def ending_with(report: Report) -> object:

@@ -15,9 +15,7 @@ from stream_app.adapters.bench.meter import Meter, peak_rss_bytes
 from stream_app.bench import children as children_module
 from stream_app.bench import tables
 from stream_app.bench.acts import ways
-from stream_app.bench.advice import Advice
 from stream_app.bench.children import Children
-from stream_app.bench.figures import CurvePoint, Figures, Latency, Result
 from stream_app.bench.options import Contender
 from stream_app.bench.orders import (
     ChildError,
@@ -38,6 +36,7 @@ from stream_app.core.metrics import (
     TRANSACTIONS,
 )
 from stream_app.errors import ConfigError, ExitStatus, RetriableError
+from tests.bench_kit import REPORT
 
 # -- measuring ------------------------------------------------------------------------------------
 
@@ -103,10 +102,11 @@ def test_an_order_arrives_as_it_was_given() -> None:
     assert Order.of_text(order.to_text()) == order
 
 
-def test_an_answer_is_the_last_line_whatever_a_library_prints() -> None:
+def test_an_answer_is_found_whatever_else_is_printed() -> None:
     assert read_answer(f"noise\n{answer_text({'a': 1})}\n", "x") == {"a": 1}
     assert read_answer("", "x") is None
     assert read_answer("noise", "x") is None
+    assert read_answer(f"{answer_text({'a': 1})}\nthe profiler's farewell", "x") == {"a": 1}
     assert read_answer("3", "x") is None
 
 
@@ -161,34 +161,6 @@ def test_no_child_outlives_its_bench(child_is: Callable[[str], Children]) -> Non
 
 
 # -- the report -----------------------------------------------------------------------------------
-
-
-def result(per_second: int, **steps: float) -> Result:
-    run = Figures(per_second, 0, 1.0, 0.5, 0.4, steps, 3, 2, 0, 10**8)
-    return Result((run,))
-
-
-REPORT = Report(
-    date="2026-01-01T00:00:00+00:00",
-    kafka="a cluster",
-    model="mlp 1",
-    records=1_000,
-    partitions=4,
-    rounds=1,
-    settings={},
-    machine={"processor": "a processor", "cores": 2},
-    versions={"python": "3"},
-    pinned=True,
-    results={
-        Contender.NATIVE: result(400_000, fetch=0.25, other=0.75),
-        Contender.PLAIN_LOOP: result(100_000, decode=1.0),
-        Contender.ONNX: result(800_000, score=1.0),
-    },
-    curve=[CurvePoint(1, 1, 1e5), CurvePoint(64, 1, 1e6)],
-    latencies={"echo": Latency(2_000.0, 3, (0.001, 0.002))},
-    advice=[Advice("batch.max_records", "64", "512", "since 64")],
-    compared=100,
-)
 
 
 def test_ratios_are_of_medians_and_missing_where_somebody_is() -> None:

@@ -17,7 +17,7 @@ from confluent_kafka import KafkaException, TopicPartition
 from stream_app.adapters.bench.topics import TopicWriter, read_batches
 from stream_app.adapters.kafka.admin import ClientErrors, KafkaAdmin, new_client, translate
 from stream_app.adapters.kafka.public_client import PublicConsumer
-from stream_app.core.columns import BytesColumn, OutputBatch
+from stream_app.core.columns import BytesColumn, Header, OutputBatch
 from stream_app.errors import RetriableError
 from stream_app.settings import Settings
 
@@ -103,15 +103,17 @@ class Probe:
 
     def _send(self) -> None:
         number, self._sent = self._sent, self._sent + 1
+        value, headers = self._values[number % len(self._values)]
         key = _KEY.pack(number, time.monotonic_ns())
         self._writer.write(
             OutputBatch(
                 topic=self._settings.input.topic,
                 rows=np.zeros(1, dtype=np.intp),
-                values=BytesColumn.of([self._values[number % len(self._values)]]),
+                values=BytesColumn.of([value]),
                 keys=BytesColumn.of([key]),
                 partition=np.array([number % self._partitions], dtype=np.int32),
                 timestamp_ms=np.array([time.time_ns() // 1_000_000]),
+                headers={0: headers} if headers else {},
             )
         )
 
@@ -132,10 +134,11 @@ class Probe:
         return sum(number not in self._seen for number in range(first, last))
 
 
-def _values(settings: Settings, topic: str) -> Sequence[bytes]:
-    found: list[bytes] = []
+def _values(settings: Settings, topic: str) -> list[tuple[bytes | None, Sequence[Header]]]:
+    """Values, and headers, which may name their schemas."""
+    found: list[tuple[bytes | None, Sequence[Header]]] = []
     for batch in read_batches(settings.kafka, topic, _SAMPLE):
-        found += [value for value in batch.values if value is not None]
+        found += [(value, batch.headers.get(row, ())) for row, value in enumerate(batch.values)]
     return found
 
 
