@@ -92,7 +92,7 @@ class BenchOptions:
         contenders: Who is measured, in their order.
         records: How many each of them carries.
         rounds: How often each runs.
-        seconds: For what is measured by time: the model alone, and latency.
+        seconds: For what is measured by time: latency, and, less long, the model alone.
         rate: Events a second while latency is measured; 0: it is not.
         profile: Where a flame graph of the worker goes.
     """

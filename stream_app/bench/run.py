@@ -94,7 +94,8 @@ def _tell(
     screen.say(f"{workload.records:,} records in {workload.partitions} partitions")
     stage = Stage(options, workload, cluster, children, cores, screen, Scores(), [])
     results = run_rounds(stage, chosen)
-    curve = measure_curve(stage, len(cores.others) + 1) if _on_cpu(settings) else []
+    has_use = _on_cpu(settings) and not all(each.echoes for each in chosen)
+    curve = measure_curve(stage, len(cores.others) + 1) if has_use else []
     latencies = measure_latencies(stage, chosen) if options.rate else {}
     worker = next((each for each in _FASTEST_FIRST if each in results), None)
     if options.profile is not None and worker is not None:

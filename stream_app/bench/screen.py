@@ -77,4 +77,5 @@ class Screen:
         if self._task is not None:
             self._progress.remove_task(self._task)
             self._task = None
-            self._progress.refresh()
+            if self._console.is_terminal:
+                self._progress.refresh()

@@ -21,6 +21,7 @@ from stream_app.bench.workload import SAMPLE_ROWS, Workload
 from stream_app.settings import Settings, load_settings
 
 _START_S: Final = 120.0
+_MODEL_S: Final = 3.0
 _LEAST_PER_SECOND: Final = 1_000
 """Slower than this and a run is given up."""
 
@@ -111,6 +112,7 @@ class Stage:
             self.order(Kind.MODEL, dict(self.workload.overrides)),
             batches=(settings.batch.max_records,),
             threads=(settings.model.intra_op_threads,),
+            seconds=min(_MODEL_S, self.options.seconds),
         )
         (point,) = points_of(self.children.run(order, "the model alone"))
         return Figures.of(point)

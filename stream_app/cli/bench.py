@@ -76,9 +76,7 @@ def bench(
     ] = 2_000,
     seconds: Annotated[
         float,
-        typer.Option(
-            min=0.1, max=3_600, help="How long latency, and the model alone, are looked at."
-        ),
+        typer.Option(min=0.1, max=3_600, help="How long the latency of each is measured."),
     ] = 10,
     profile: Annotated[
         Path | None,
@@ -150,7 +148,7 @@ def show(report: Report) -> None:
     typer.echo(
         f"\n{machine['processor']}, {machine['cores']} cores; {report.kafka}; model "
         f"{report.model}; {report.records:,} records, {report.partitions} partitions; "
-        f"{report.rounds} rounds\n"
+        f"rounds: {report.rounds}\n"
     )
     parts = [
         ("Records a second, median and range", tables.throughput(report)),
