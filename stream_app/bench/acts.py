@@ -121,8 +121,9 @@ def _latency(stage: Stage, way: Waiting, turn: str) -> Latency:
     try:
         answer: Mapping[str, Any] = wait_both(probe, worker, limit_s)
     except (ChildError, RetriableError) as exc:
-        message = f"{exc}{worker.tail()}"
-        raise ChildError(message, exc.exit_status) from exc
+        # Of one that has died the words are there already.
+        tail = worker.tail() if worker.process.poll() is None else ""
+        raise ChildError(f"{exc}{tail}", exc.exit_status) from exc
     finally:
         probe.end()
         worker.end()

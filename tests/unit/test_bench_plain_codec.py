@@ -133,3 +133,9 @@ def test_a_value_that_is_not_finite_is_not_scored(settings: Settings) -> None:
     tensors, good = plain_decoder(settings).tensors(events)
     assert good.tolist() == [True, False, True]
     assert tensors["features"][2, 10] == 2.0
+
+
+def test_a_batch_of_nothing_but_broken_records_has_no_rows(settings: Settings) -> None:
+    tensors, good = plain_decoder(settings).tensors([])
+    assert tensors["features"].shape == (0, 12)
+    assert good.tolist() == []

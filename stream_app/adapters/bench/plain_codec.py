@@ -111,7 +111,7 @@ class _Matrix:
     def fill(self, events: Sequence[Event]) -> tuple[Tensor, npt.NDArray[np.bool_]]:
         rows = list(map(self._pick, events)) if self._numbers else []
         matrix = np.empty((len(events), len(self._tensor.features)), dtype=self._dtype)
-        if self._numbers:
+        if rows:
             matrix[:, self._numbers] = np.array(rows, dtype=np.float64)  # a null becomes NaN
         for column, at, default in self._defaults:
             nulls = [row[at] is None for row in rows]
