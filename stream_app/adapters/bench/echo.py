@@ -17,7 +17,7 @@ from stream_app.adapters.kafka.clients import native_fault, new_consumer, new_pr
 from stream_app.adapters.kafka.config import consumer_properties, producer_properties
 from stream_app.adapters.kafka.lag import Lag
 from stream_app.adapters.kafka.public_client import Fetched
-from stream_app.core.batching import CommitPace, TransactionPolicy
+from stream_app.core.batching import CommitPace, OpenUnit, TransactionPolicy
 from stream_app.core.columns import OutputBatch
 from stream_app.errors import FatalError
 from stream_app.settings import Delivery, Settings
@@ -98,7 +98,8 @@ class Echo:
     def _fetch(self, now_s: float) -> Fetched:
         wait_s = _IDLE_WAIT_S
         if self._open_records:
-            wait_s = min(wait_s, self._policy.wait_s(self._begun_s, self._pace, now_s))
+            is_open = OpenUnit(self._begun_s, self._open_records)
+            wait_s = min(wait_s, self._policy.wait_s(is_open, self._pace, now_s))
         topic, most = self._settings.input.topic, self._settings.batch.max_records
         fetched: Fetched = self._consumer.fetch(topic, most, wait_s, _nothing)
         for each in fetched.errors:
@@ -130,13 +131,13 @@ class Echo:
     def _is_due(self, count: int) -> bool:
         if not self._open_records:
             return False
-        return self._policy.is_due(
-            self._begun_s,
-            self._open_records,
+        due = self._policy.due(
+            OpenUnit(self._begun_s, self._open_records),
             drained=count < self._settings.batch.max_records and not self._behind(count),
             last_commit=self._pace,
             now_s=time.monotonic(),
         )
+        return due is not None
 
     def _behind(self, count: int) -> bool:
         return bool(count) and any(self._lag.of(self._next).values())
