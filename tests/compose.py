@@ -10,6 +10,7 @@ from functools import cache
 import yaml
 from pydantic import BaseModel, Field
 
+from stream_app.adapters.process.user_cache import CACHE_VARIABLE
 from stream_app.settings import ENV_PREFIX
 from tests import dockerfile
 
@@ -97,13 +98,14 @@ def on_this_machine(path: str, service: Service) -> str:
 
 
 def variables(name: str) -> dict[str, str]:
-    """Our variables in this service's container, with paths as they are on this machine."""
+    """Settings in this service's container, with paths as they are on this machine."""
     service = services()[name]
     given = {**dockerfile.environment(), **service.environment}
     return {
         key: on_this_machine(str(value), service)
         for key, value in given.items()
-        if key.startswith(ENV_PREFIX)
+        # Of the image's own folder for what it has compiled there is nothing on this machine.
+        if key.startswith(ENV_PREFIX) and key != CACHE_VARIABLE
     }
 
 

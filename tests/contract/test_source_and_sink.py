@@ -370,8 +370,9 @@ def test_a_listener_that_raises_is_heard(world: World) -> None:
         take(world.source, 1)
 
 
-def test_only_a_record_too_large_is_refused(kafka: RealKafka) -> None:
-    world = RealWorld(kafka, "classic")
+@pytest.mark.parametrize("way", WAYS[::2])
+def test_only_a_record_too_large_is_refused(kafka: RealKafka, way: str) -> None:
+    world = RealWorld(kafka, way)
     opened(world)
     batch = world.source.fetch(1, 0.0)
     while len(batch) < 3:

@@ -65,7 +65,9 @@ def test_what_broken_workers_lose_is_not_counted_as_lost() -> None:
 
 def test_recoveries_are_told_by_what_was_done() -> None:
     runs = (record("recovery", 1), record("recovery", 2), record("F1", 3))
-    assert Summary(runs, frozenset()).recoveries() == [("classic: killed", [1.0, 2.0])]
+    assert Summary(runs, frozenset()).recoveries() == [
+        ("classic, public client: killed", [1.0, 2.0])
+    ]
 
 
 def test_what_a_fault_brings_with_it_is_told_apart_with_its_reason() -> None:
