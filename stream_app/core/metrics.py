@@ -139,7 +139,7 @@ PRODUCER_REBUILDS = _counter(
 KAFKA_CLIENT_INFO = _gauge(
     "stream_app_kafka_client_info",
     "1 for the Kafka client in use: public, or native.",
-    "client",
+    "kind",
     merge=Merge.MAX,
 )
 CLIENT_ERRORS = _counter(

@@ -152,7 +152,7 @@ def test_one_s_own_model_is_measured_on_one_s_own_events_which_stay(
 ) -> None:
     topic = kafka.topic("readings", partitions=2)
     _send(kafka.bootstrap_servers, topic, RECORDS)
-    config = tmp_path / "stream-app.toml"
+    config = tmp_path / "own.toml"
     config.write_text(_settings(topic), encoding="utf-8")
     before = _topics(kafka.bootstrap_servers)
     status, document, told = run(
@@ -172,7 +172,7 @@ def test_one_s_own_model_is_measured_on_one_s_own_events_which_stay(
 def test_too_few_events_of_one_s_own_are_told(kafka: RealKafka, tmp_path: Path) -> None:
     topic = kafka.topic("readings", partitions=2)
     _send(kafka.bootstrap_servers, topic, 20)
-    config = tmp_path / "stream-app.toml"
+    config = tmp_path / "own.toml"
     config.write_text(_settings(topic), encoding="utf-8")
     status, _, told = run(
         tmp_path, "--config", str(config), "--bootstrap-servers", kafka.bootstrap_servers
