@@ -29,8 +29,8 @@ class KafkaSettings(Section):
     )
     client: Literal["public", "native"] = Field(
         "public",
-        description="`native` calls librdkafka directly, about 1.7 times as fast; where a gate "
-        "fails at the start, `public` is used.",
+        description="`native` calls librdkafka directly, for less of the processor a record; where "
+        "a gate fails at the start, `public` is used.",
     )
     session_timeout_s: Positive = Field(
         6.0,
