@@ -7,7 +7,7 @@ the same to the byte.
 
 from collections.abc import Mapping
 from io import BytesIO
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import structlog
@@ -18,11 +18,18 @@ from stream_app.core.avro.kernels.encode import Scored
 from stream_app.core.avro.outgoing_program import (
     Bound,
     CannotCompileError,
-    EncodeProgram,
     compile_encoding,
 )
 from stream_app.core.avro.schema import Array, Union, describe
-from stream_app.core.columns import BytesColumn, EventBatch, RecordBatch, ScoreBatch, Tensor
+from stream_app.core.columns import (
+    BytesColumn,
+    EventBatch,
+    Int64Array,
+    RecordBatch,
+    ScoreBatch,
+    Tensor,
+    UInt8Array,
+)
 
 log = structlog.get_logger()
 
@@ -33,13 +40,21 @@ Signature = tuple[tuple[type, int] | None, ...]
 """Of each bound output, the type and number of a row's elements; ``None``: none of the kernel's."""
 
 
+class _Kernel(NamedTuple):
+    """A program as the kernel takes it, made once and not for each batch."""
+
+    row_bytes: int
+    ops: Int64Array
+    constants: UInt8Array
+
+
 class CompiledEncoder:
     """Fulfils ``ports.Encoder``."""
 
     def __init__(self, reference: FastavroEncoder) -> None:
         """Take schema, prefix and contract from the reference encoder, which has checked them."""
         self._reference = reference
-        self._programs: dict[Signature, EncodeProgram | None] = {}
+        self._programs: dict[Signature, _Kernel | None] = {}
 
     def encode(
         self, records: RecordBatch, events: EventBatch, scores: ScoreBatch
@@ -71,7 +86,7 @@ class CompiledEncoder:
         return self._run(program, scored, outputs)
 
     def _run(
-        self, program: EncodeProgram, scored: Scored, outputs: list[Tensor]
+        self, program: _Kernel, scored: Scored, outputs: list[Tensor]
     ) -> tuple[BytesColumn, Mapping[int, str]]:
         count = len(scored.rows)
         # Rows may be taken twice, by a test or a later caller: each has room for its own id.
@@ -80,9 +95,7 @@ class CompiledEncoder:
         out = np.empty(room, dtype=np.uint8)
         ends = np.empty(count + 1, dtype=np.int64)
         misfits = np.empty(count, dtype=np.int32)
-        ops = np.array(program.ops, dtype=np.int64)
-        constants = np.frombuffer(bytes(program.constants), dtype=np.uint8)
-        bad = encode_rows(scored, ops, constants, out, ends, misfits)
+        bad = encode_rows(scored, program.ops, program.constants, out, ends, misfits)
         values = out[: ends[-1]].tobytes()
         if not bad:
             return BytesColumn(values, ends), {}
@@ -104,7 +117,7 @@ class CompiledEncoder:
         kind = "float" if real[own.name] else "int"
         return f"field {own.name!r}: a {kind} that does not fit {describe(schema)}"
 
-    def _compiled(self, signature: Signature) -> EncodeProgram | None:
+    def _compiled(self, signature: Signature) -> _Kernel | None:
         bound = []
         firsts = {float: 0, int: 0}
         for binding, found in zip(self._reference.bindings, signature, strict=True):
@@ -116,7 +129,7 @@ class CompiledEncoder:
             bound.append(Bound(binding, of, firsts[matrix], width))
             firsts[matrix] += width
         try:
-            return compile_encoding(
+            program = compile_encoding(
                 self._reference.record,
                 self._reference.prefix,
                 self._reference.constant_bytes(),
@@ -125,6 +138,11 @@ class CompiledEncoder:
         except CannotCompileError as exc:
             _told(str(exc))
             return None
+        return _Kernel(
+            program.row_bytes,
+            np.array(program.ops, dtype=np.int64),
+            np.frombuffer(bytes(program.constants), dtype=np.uint8),
+        )
 
 
 def _told(reason: str) -> None:

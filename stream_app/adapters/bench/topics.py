@@ -14,7 +14,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from stream_app.adapters.kafka.admin import ClientErrors, KafkaAdmin, new_client, translate
 from stream_app.adapters.kafka.public_client import PublicConsumer, PublicProducer
 from stream_app.adapters.kafka.topic_plan import TopicPlan
-from stream_app.adapters.kafka.topics import create_topics
+from stream_app.adapters.kafka.topics import create_topics, remove_topics_and_groups
 from stream_app.core.columns import OutputBatch, RecordBatch
 from stream_app.errors import StreamAppError, UnavailableError
 from stream_app.settings import KafkaSettings
@@ -30,7 +30,6 @@ _LOOK_EVERY_S = 0.05
 _FETCH_RECORDS = 2_000
 _FETCH_WAIT_S = 0.5
 _SILENT_S = 20.0
-_GONE = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.GROUP_ID_NOT_FOUND}
 
 
 def make_topics(kafka: KafkaSettings, names: Sequence[str], partitions: int) -> None:
@@ -60,27 +59,9 @@ def remove(kafka: KafkaSettings, topics: Sequence[str], groups: Sequence[str]) -
         What could not be removed, and why.
     """
     try:
-        return _remove(KafkaAdmin(kafka), list(topics), list(groups))
+        return remove_topics_and_groups(KafkaAdmin(kafka), topics, groups)
     except StreamAppError as exc:
         return [f"{', '.join([*topics, *groups])}: {exc}"]
-
-
-def _remove(admin: KafkaAdmin, topics: list[str], groups: list[str]) -> list[str]:
-    timeout_s = admin.timeout_s
-    orders: dict[str, Any] = {}
-    if topics:
-        orders |= admin.client.delete_topics(topics, request_timeout=timeout_s)
-    if groups:
-        orders |= admin.client.delete_consumer_groups(groups, request_timeout=timeout_s)
-    left = []
-    for name, order in orders.items():
-        try:
-            admin.wait(f"deleting {name!r}", order)
-        except StreamAppError as exc:
-            cause = exc.__cause__
-            if not (isinstance(cause, KafkaException) and cause.args[0].code() in _GONE):
-                left.append(str(exc))
-    return left
 
 
 class TopicWriter:

@@ -13,12 +13,13 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from stream_app.adapters.kafka.admin import ClientErrors, KafkaAdmin, new_client, translate
 from stream_app.adapters.kafka.replay import OutgoingEvent
+from stream_app.adapters.kafka.topics import remove_topics_and_groups
 from stream_app.adapters.verifier.records import PredictionReader, UnreadableError, read_dead_letter
-from stream_app.errors import StreamAppError, UnavailableError
+from stream_app.errors import UnavailableError
 from stream_app.settings import Settings
 
 Position = tuple[int, int]
@@ -28,7 +29,6 @@ _QUEUE_RECORDS = 100_000
 _QUEUE_FULL_WAIT_S = 0.05
 _READ_WAIT_S = 0.1
 _READ_RECORDS = 2_000
-_GONE = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.GROUP_ID_NOT_FOUND}
 
 
 class EventSender:
@@ -247,20 +247,4 @@ def delete_traces(settings: Settings) -> list[str]:
     """
     admin = KafkaAdmin(settings.kafka)
     topics = [settings.input.topic, settings.predictions_topic, settings.dlq_topic]
-    orders = {
-        **admin.client.delete_topics(
-            topics, operation_timeout=admin.timeout_s, request_timeout=admin.timeout_s
-        ),
-        **admin.client.delete_consumer_groups(
-            [settings.kafka.group], request_timeout=admin.timeout_s
-        ),
-    }
-    left = []
-    for name, order in orders.items():
-        try:
-            admin.wait(f"deleting {name!r}", order)
-        except StreamAppError as exc:
-            cause = exc.__cause__
-            if not (isinstance(cause, KafkaException) and cause.args[0].code() in _GONE):
-                left.append(str(exc))
-    return left
+    return remove_topics_and_groups(admin, topics, [settings.kafka.group])

@@ -7,6 +7,7 @@ offset is chosen with nothing open. Refuses to commit: that is the sink's, or
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -209,8 +210,8 @@ class KafkaSource:
         self._consumer.subscribe(
             [self._topic],
             on_assign=self._on_assign,
-            on_revoke=self._on_revoke,
-            on_lost=self._on_lost,
+            on_revoke=partial(self._release, "revoked"),
+            on_lost=partial(self._release, "lost"),
         )
 
     # -- fetching ---------------------------------------------------------------------------
@@ -282,12 +283,6 @@ class KafkaSource:
             (consumer.pause if self._paused else consumer.resume)(partitions)
         self._denial.assigned()
         self._assignment.came(numbers)
-
-    def _on_revoke(self, consumer: Any, partitions: list[Any]) -> None:
-        self._release("revoked", consumer, partitions)
-
-    def _on_lost(self, consumer: Any, partitions: list[Any]) -> None:
-        self._release("lost", consumer, partitions)
 
     def _release(self, event: str, consumer: Any, partitions: list[Any]) -> None:
         numbers = [tp.partition for tp in partitions]

@@ -1,18 +1,21 @@
 """Topics: which there are, how they are configured, and making those that are missing.
 
 Decides nothing about which topics the job needs (``topic_plan.py`` does) and changes none that
-is there.
+is there; it removes those of trials, when told to.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import KafkaError, TopicCollection
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import ConfigResource, NewTopic, ResourceType
 
 from stream_app.adapters.kafka.admin import KafkaAdmin
 from stream_app.adapters.kafka.topic_plan import TopicPlan
+from stream_app.errors import StreamAppError
+
+_GONE = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.GROUP_ID_NOT_FOUND}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +109,30 @@ def _new_topic(plan: TopicPlan) -> Any:
         replication_factor=plan.replication_factor or -1,
         config=dict(plan.configs),
     )
+
+
+def remove_topics_and_groups(
+    admin: KafkaAdmin, topics: Sequence[str], groups: Sequence[str]
+) -> list[str]:
+    """Remove what a trial made; what is not there any more is no failure.
+
+    Returns:
+        What could not be removed, and why.
+    """
+    timeout_s = admin.timeout_s
+    orders: dict[str, Any] = {}
+    if topics:
+        orders |= admin.client.delete_topics(
+            list(topics), operation_timeout=timeout_s, request_timeout=timeout_s
+        )
+    if groups:
+        orders |= admin.client.delete_consumer_groups(list(groups), request_timeout=timeout_s)
+    left = []
+    for name, order in orders.items():
+        try:
+            admin.wait(f"deleting {name!r}", order)
+        except StreamAppError as exc:
+            cause = exc.__cause__
+            if not (isinstance(cause, KafkaException) and cause.args[0].code() in _GONE):
+                left.append(str(exc))
+    return left
