@@ -8,7 +8,7 @@ KAFKA ?= mock
 TWO := -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo warm test test-faults soak check format lock clean
+.PHONY: help setup demo warm test test-faults soak peers check format lock clean
 
 help: ## Show this help.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -68,6 +68,9 @@ HOURS ?= 8
 soak: $(VENV)/.dev.stamp warm ## Random faults for HOURS=8 under load, and what a worker grows by.
 	$(BIN)/python -m tests.fault.soak --hours $(HOURS) --report build/soak.json $(SOAK_ARGS)
 
+peers: $(VENV)/.local-kafka.stamp ## Measure stream-app beside other tools (PEERS_ARGS=--write: into docs/performance.md).
+	$(BIN)/python -m tests.bench.peers --json build/peers.json $(PEERS_ARGS)
+
 format: $(VENV)/.dev.stamp ## Format and fix what can be fixed.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -82,6 +85,9 @@ lock: ## Compile the locked requirements again (needs uv on the PATH).
 	$(LOCK) pyproject.toml --extra local-kafka -c requirements/runtime.txt -o requirements/local-kafka.txt
 	$(LOCK) pyproject.toml --extra local-kafka --group dev -c requirements/local-kafka.txt -o requirements/dev.txt
 	$(LOCK) --group examples -o requirements/examples.txt
+	for peer in bytewax faust quix; do \
+		$(LOCK) tests/bench/peers/$$peer/requirements.in -o tests/bench/peers/$$peer/requirements.txt || exit; \
+	done
 
 clean: ## Remove what make made.
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
