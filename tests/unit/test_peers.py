@@ -125,6 +125,7 @@ def test_a_ratio_is_of_medians() -> None:
     assert told.ratio(faust, NATIVE) == pytest.approx(0.005)
     assert told.ratio(faust, PUBLIC) == pytest.approx(0.01)
     assert cells(table(told), NATIVE)[5:7] == ["2.00 x", "1.00 x"]
+    assert cells(table(told), "faust")[5:7] == ["0.01 x", "0.005 x"]
 
 
 def test_without_the_other_there_is_no_ratio() -> None:

@@ -80,13 +80,13 @@ def _below(report: Report) -> list[str]:
         f"{machine.get('system')}; {report.kafka}; {apart}. Rounds: {report.rounds}. "
         f"Records of the whole input: {report.records:,}{_parts(report)}. {settings}.",
         "",
-        f"Versions: {_versions(dict(report.versions))}.",
+        f"- stream-app, plain-loop and the broker: {_versions(dict(report.versions))}",
     ]
     told: dict[str, list[str]] = {}
     for each in report.standings:
         if each.measured and each.versions:
             told.setdefault(_versions(each.versions), []).append(each.peer.name)
-    lines += [f"{', '.join(names)}: {versions}." for versions, names in told.items()]
+    lines += [f"- {', '.join(names)}: {versions}" for versions, names in told.items()]
     return lines
 
 
@@ -109,7 +109,9 @@ def _spread(found: Spread) -> str:
 
 
 def _times(ratio: float | None) -> str:
-    return "-" if ratio is None else f"{ratio:.2f} x"
+    if ratio is None:
+        return "-"
+    return f"{ratio:.2f} x" if ratio >= 0.1 else f"{ratio:.2g} x"
 
 
 def _line(cells: list[str] | tuple[str, ...]) -> str:

@@ -40,7 +40,7 @@ def main() -> None:
         consumer_group=order.group,
         auto_offset_reset="earliest",
         processing_guarantee=guarantee,
-        # The default is five seconds: the records of a run, and of a restart, at once.
+        # As everybody's; after the default of five seconds outputs would wait as long.
         commit_interval=order.transaction_s,
         auto_create_topics=False,
         use_changelog_topics=False,
