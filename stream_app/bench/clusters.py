@@ -26,7 +26,8 @@ _MOCK_OVERRIDES: Final = {
     "kafka.properties.fetch.wait.max.ms": "5",
 }
 _HEAP: Final = "1g"
-"""As a broker that serves millions a second would have; the launcher's own is for trials."""
+_ALL_OF_THE_COMPILER: Final = "-XX:TieredStopAtLevel=4"
+"""A broker that serves millions a second has both; the launcher's own settings are for trials."""
 
 
 @dataclass(slots=True)
@@ -88,7 +89,8 @@ def open_cluster(kind: ClusterKind, kafka: KafkaSettings, say: Say) -> Iterator[
             with MockCluster() as mock:
                 yield _mock(mock, kafka)
         case ClusterKind.REAL:
-            with LocalKafka(heap=_HEAP, progress=say) as cluster:
+            options = (_ALL_OF_THE_COMPILER,)
+            with LocalKafka(heap=_HEAP, java_options=options, progress=say) as cluster:
                 own = _plain(kafka, cluster.bootstrap_servers)
                 title = f"Apache Kafka {KAFKA_VERSION}, one broker, started for this run"
                 yield Cluster(title, KAFKA_VERSION, "", own, _login(own), _maker(own))
