@@ -30,9 +30,9 @@ from stream_app.bench.report import Report
 from stream_app.bench.screen import Screen
 from stream_app.bench.stage import Stage
 from stream_app.bench.workload import prepare
-from stream_app.demo.interrupts import Interrupts
 from stream_app.errors import UsageError
 from stream_app.settings import Settings
+from stream_app.terminal.interrupts import Interrupts
 
 _CPU: Final = "CPUExecutionProvider"
 _FASTEST_FIRST: Final = (Contender.NATIVE, Contender.PUBLIC)
@@ -55,7 +55,7 @@ def run_bench(
         console: Where it is seen.
 
     Raises:
-        InterruptedDemoError: by a signal; everything was put away.
+        EndedBySignalError: by a signal; everything was put away.
         StreamAppError: something is in the way.
     """
     profiler = _profiler(options)

@@ -10,17 +10,17 @@ from typing import Final, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
-from rich.text import Text
+
+from stream_app.terminal.milestones import Milestones
 
 _LINE_EVERY_S: Final = 5.0
 
 
-class Screen:
+class Screen(Milestones):
     """A context manager; its methods are called on one thread."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
-        self._start_s = time.monotonic()
+        super().__init__(console)
         self._next_line_s = 0.0
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -46,12 +46,6 @@ class Screen:
         traceback: TracebackType | None,
     ) -> None:
         self._progress.stop()
-
-    def say(self, text: str, style: str = "") -> None:
-        """A milestone."""
-        clock = f"{time.monotonic() - self._start_s:6.1f} s  "
-        line = Text(clock, style="dim").append(text, style=style or "not dim")
-        self._console.print(line, soft_wrap=not self._console.is_terminal)
 
     def begin(self, title: str, total: int) -> None:
         """Something of ``total`` parts begins."""

@@ -13,9 +13,9 @@ from stream_app.bench.report import Report
 from stream_app.bench.run import run_bench
 from stream_app.cli.options import ConfigOption, JsonOption, SetOption, read_assignments
 from stream_app.cli.output import console, print_json, print_table
-from stream_app.demo.interrupts import InterruptedDemoError
 from stream_app.errors import ExitStatus
 from stream_app.settings import load_settings
+from stream_app.terminal.interrupts import EndedBySignalError
 
 app = typer.Typer(add_completion=False)
 
@@ -130,7 +130,7 @@ def bench(
     screen = console(stderr=True)
     try:
         report = run_bench(options, settings, given, config, screen)
-    except InterruptedDemoError as exc:
+    except EndedBySignalError as exc:
         screen.print(f"{exc}; nothing is left behind", style="yellow")
         raise typer.Exit(128 + exc.number) from exc
     if as_json:

@@ -11,12 +11,12 @@ from rich.console import Console
 
 from stream_app.adapters.process.logs import configure_logging
 from stream_app.demo.answer import print_answer
-from stream_app.demo.interrupts import InterruptedDemoError
 from stream_app.demo.options import DemoOptions, KafkaKind
 from stream_app.demo.run import run_demo
 from stream_app.demo.screen import open_console
 from stream_app.demo.summary import Summary
 from stream_app.errors import ExitStatus, UsageError
+from stream_app.terminal.interrupts import EndedBySignalError
 
 app = typer.Typer(add_completion=False)
 
@@ -82,7 +82,7 @@ def demo(
     console = open_console()
     try:
         result = run_demo(options, console)
-    except InterruptedDemoError as exc:
+    except EndedBySignalError as exc:
         console.print(str(exc) if keep else f"{exc}; nothing is left behind", style="yellow")
         raise typer.Exit(128 + exc.number) from exc
     raise typer.Exit(conclude(result, console, summary))

@@ -22,7 +22,6 @@ from stream_app.adapters.verifier.reader import verify
 from stream_app.demo.clusters import Cluster, open_cluster
 from stream_app.demo.events import prepare_events
 from stream_app.demo.fleet import Fleet, ended_badly
-from stream_app.demo.interrupts import Interrupts
 from stream_app.demo.options import MALFORMED_SHARE, DemoOptions
 from stream_app.demo.play import Play, open_play
 from stream_app.demo.screen import Screen
@@ -30,6 +29,7 @@ from stream_app.demo.settings_file import STOP_WITHIN_S, leave_out_environment, 
 from stream_app.demo.summary import Summary
 from stream_app.demo.traffic import PATIENCE_S, StalledError
 from stream_app.settings import Settings, load_settings
+from stream_app.terminal.interrupts import Interrupts
 from stream_app.verify import Isolation, Report
 
 Judge = Callable[[Settings, Isolation], Report]
@@ -59,7 +59,7 @@ def run_demo(
         patience_s: How long nothing may move.
 
     Raises:
-        InterruptedDemoError: by a signal; everything was put away.
+        EndedBySignalError: by a signal; everything was put away.
         StalledError: nothing moved any more.
         StreamAppError: something else is in the way.
     """

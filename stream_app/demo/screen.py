@@ -7,7 +7,6 @@ once a second. Refuses to measure.
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from textwrap import wrap
 from types import TracebackType
 from typing import Final, Self
 
@@ -17,10 +16,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from stream_app.terminal.milestones import Milestones
+
 _REDRAW_EVERY_S: Final = 0.125
 _LINE_EVERY_S: Final = 1.0
 _PIPE_WIDTH: Final = 100
-_LEAST_WIDTH: Final = 20
 
 
 def open_console() -> Console:
@@ -54,12 +54,11 @@ class Standing:
     workers: Sequence[str]
 
 
-class Screen:
+class Screen(Milestones):
     """A context manager; its methods are called on one thread."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
-        self._start_s = time.monotonic()
+        super().__init__(console)
         self._next_s = 0.0
         # Drawn when told to: a thread that redraws would take time from the readers.
         self._live = Live(console=console, auto_refresh=False, transient=True)
@@ -76,19 +75,6 @@ class Screen:
         traceback: TracebackType | None,
     ) -> None:
         self.rest()
-
-    @property
-    def elapsed_s(self) -> float:
-        """Since the beginning."""
-        return time.monotonic() - self._start_s
-
-    def say(self, text: str, style: str = "") -> None:
-        """A milestone: on a terminal wrapped beside the clock, else one line however long."""
-        clock = f"{self.elapsed_s:6.1f} s  "
-        width = self._console.width - len(clock) if self._console.is_terminal else len(text) + 1
-        for number, part in enumerate(wrap(text, max(width, _LEAST_WIDTH)) or [""]):
-            line = Text(clock if number == 0 else " " * len(clock), style="dim")
-            self._console.print(line.append(part, style=style or "not dim"), soft_wrap=True)
 
     @property
     def due(self) -> bool:

@@ -25,7 +25,7 @@ FLOORS: tuple[frozenset[str], ...] = (
         | {"crash_guard", "patience"}
     ),
     frozenset({"adapters"}),
-    frozenset({"wiring", "preflight", "readiness"}),
+    frozenset({"wiring", "preflight", "readiness", "terminal"}),
     frozenset({"bench", "demo", "cli", "__main__"}),
 )
 """From the lowest to the highest; names are the modules directly under the package."""

@@ -18,8 +18,8 @@ from typing import Final
 from rich.console import Console
 
 from stream_app.adapters.process.logs import configure_logging
-from stream_app.demo.interrupts import InterruptedDemoError
 from stream_app.errors import ExitStatus, StreamAppError
+from stream_app.terminal.interrupts import EndedBySignalError
 from tests.bench.peers.catalogue import LEAST_RECORDS, PEERS, choose
 from tests.bench.peers.homes import ROOT
 from tests.bench.peers.run import compare
@@ -36,7 +36,7 @@ def main() -> int:
     screen = Console(stderr=True)
     try:
         report = compare(choose(options.only), options.records, options.rounds, screen)
-    except InterruptedDemoError as exc:
+    except EndedBySignalError as exc:
         screen.print(f"{exc}; nothing is left behind", style="yellow")
         return 128 + exc.number
     except StreamAppError as exc:

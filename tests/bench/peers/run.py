@@ -21,9 +21,9 @@ from stream_app.bench.cores import kept_apart
 from stream_app.bench.machine import describe_machine, today, versions
 from stream_app.bench.options import ClusterKind
 from stream_app.bench.screen import Screen
-from stream_app.demo.interrupts import Interrupts
 from stream_app.errors import StreamAppError
 from stream_app.settings import KafkaSettings, load_settings
+from stream_app.terminal.interrupts import Interrupts
 from tests.bench.peers import programs
 from tests.bench.peers.catalogue import NATIVE, PEERS, Peer, turns
 from tests.bench.peers.stage import Stage, WrongOutputError
@@ -37,7 +37,7 @@ def compare(peers: Sequence[Peer], records: int, rounds: int, console: Console) 
     """Run all of them; call on the main thread, which gets the signals.
 
     Raises:
-        InterruptedDemoError: by a signal; everything was put away.
+        EndedBySignalError: by a signal; everything was put away.
         StreamAppError: something is in everybody's way.
     """
     with Interrupts() as interrupts, ExitStack() as stack, Screen(console) as screen:

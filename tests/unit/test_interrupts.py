@@ -1,11 +1,11 @@
-"""Laws of the demo's signals: one interruption, and none between making a thing and noting it."""
+"""Laws of ending a watched command: one interruption, and none between making a thing and noting it."""
 
 import os
 import signal
 
 import pytest
 
-from stream_app.demo.interrupts import InterruptedDemoError, Interrupts
+from stream_app.terminal.interrupts import EndedBySignalError, Interrupts
 
 
 def test_a_signal_while_it_is_held_interrupts_right_after() -> None:
@@ -17,7 +17,7 @@ def test_a_signal_while_it_is_held_interrupts_right_after() -> None:
             done.append("noted")
         done.append("never")
 
-    with Interrupts() as interrupts, pytest.raises(InterruptedDemoError) as told:
+    with Interrupts() as interrupts, pytest.raises(EndedBySignalError) as told:
         make()
     assert done == ["noted"]
     assert (told.value.number, interrupts.count) == (signal.SIGTERM, 1)
@@ -25,7 +25,7 @@ def test_a_signal_while_it_is_held_interrupts_right_after() -> None:
 
 def test_the_second_signal_only_counts() -> None:
     with Interrupts() as interrupts:
-        with pytest.raises(InterruptedDemoError):
+        with pytest.raises(EndedBySignalError):
             os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
         with interrupts.held():

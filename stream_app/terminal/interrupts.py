@@ -13,8 +13,8 @@ from typing import Self
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class InterruptedDemoError(BaseException):
-    """Somebody ended the demo; no ``Exception``, so that nothing on the way mistakes it for one.
+class EndedBySignalError(BaseException):
+    """Somebody ended the command; no ``Exception``, so that nothing on the way mistakes it for one.
 
     Attributes:
         number: Of the signal.
@@ -77,4 +77,4 @@ class Interrupts:
     def _interrupt(self, number: int) -> None:
         if not self._closing:
             self._closing = True
-            raise InterruptedDemoError(number)
+            raise EndedBySignalError(number)
