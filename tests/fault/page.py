@@ -97,10 +97,8 @@ def kept(
 def tables(figures: Mapping[str, Any]) -> str:
     """What stands between the marks of the page."""
     machine = figures["machine"]
-    elsewhere = "".join(
-        f" ({count} of its tests at {commit}: it differs in documents and other tests)"
-        for commit, count in figures["taken_over"].items()
-    )
+    before = ", ".join(f"{count} at {at}" for at, count in figures["taken_over"].items())
+    elsewhere = f" (of its tests {before}, before other tests were mended)" if before else ""
     told = (
         f"Measured by `make test-faults` on {figures['date']} at commit {figures['commit']}"
         f"{elsewhere}: "
