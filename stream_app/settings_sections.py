@@ -135,7 +135,7 @@ class BatchSettings(Section):
     """How records are grouped."""
 
     max_records: PositiveInt = Field(
-        512,
+        2_048,
         le=1_000_000,
         description="Greatest micro-batch; the warm-up chooses a smaller one where the model is no "
         "slower with it.",
@@ -153,7 +153,7 @@ class BatchSettings(Section):
         description="Commit in time for 99 of 100 records to be answered this soon after their "
         "timestamp, as far as the backlog allows; 0: no target.",
     )
-    transaction_records: PositiveInt = Field(20_000, description="Records in a transaction.")
+    transaction_records: PositiveInt = Field(100_000, description="Records in a transaction.")
 
 
 class StartSettings(Section):

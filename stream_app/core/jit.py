@@ -1,6 +1,8 @@
 """The decorator of compiled kernels.
 
 Decides how they are compiled: without the interpreter's lock, without liberties in arithmetic.
+Where a kernel is in a hurry it indexes with ``np.uintp``: what cannot be negative need not be
+counted from the end, which is otherwise asked at every access.
 Refuses to know where their machine code is kept; it is where numba was told a folder for it.
 """
 

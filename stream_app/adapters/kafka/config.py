@@ -118,6 +118,9 @@ def consumer_properties(
         "fetch.max.bytes": 16 * 1024 * 1024,
         "fetch.wait.max.ms": 100,
         "fetch.error.backoff.ms": 100,
+        # At librdkafka's 1,000 ms, a client whose queue was full once (100,000 records) asks for
+        # no more within a second: however fast it is, it reads 100,000 records a second.
+        "fetch.queue.backoff.ms": 10,
     }
     return _merge(common_properties(kafka, on_error), defaults, guaranteed, kafka.properties)
 

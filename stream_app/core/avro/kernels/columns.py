@@ -36,7 +36,7 @@ def read_double(data, at, bits, double):
     """The double of 8 bytes at ``at``; ``bits`` and ``double`` are one place in memory."""
     raw = np.uint64(0)
     for index in range(8):
-        raw |= np.uint64(data[at + index]) << np.uint64(8 * index)
+        raw |= np.uint64(data[np.uintp(at + index)]) << np.uint64(8 * index)
     bits[0] = raw
     return double[0]
 
@@ -46,7 +46,7 @@ def read_single(data, at, bits, single):
     """The float of 4 bytes at ``at``, likewise."""
     raw = np.uint64(0)
     for index in range(4):
-        raw |= np.uint64(data[at + index]) << np.uint64(8 * index)
+        raw |= np.uint64(data[np.uintp(at + index)]) << np.uint64(8 * index)
     bits[0] = raw
     return np.float64(single[0])
 
@@ -71,7 +71,7 @@ def code_of(data, begin, end, slots, slots_begin, mask, names, names_ends):
         if names_ends[name + 1] - first == end - begin:
             same = True
             for index in range(end - begin):
-                if names[first + index] != data[begin + index]:
+                if names[np.uintp(first + index)] != data[np.uintp(begin + index)]:
                     same = False
                     break
             if same:

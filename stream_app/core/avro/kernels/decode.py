@@ -147,8 +147,8 @@ def decode_rows(
         begin = at
         depth, arrays, marked, cursor = 0, 0, 0, 0
         while pc >= 0:
-            op, a, b, column = ops[pc, 0], ops[pc, 1], ops[pc, 2], ops[pc, 3]
-            here, pc = pc, pc + 1
+            here, pc = np.uintp(pc), pc + 1
+            op, a, b, column = ops[here, 0], ops[here, 1], ops[here, 2], ops[here, 3]
             put, fault, own = codes.NOTHING, 0, _FIRST_RANK + column
             whole, number = np.int64(0), 0.0
 
@@ -296,16 +296,18 @@ def decode_rows(
                 break
             if put != codes.NOTHING:
                 # An element beyond the shape makes its row faulty: anything may lie there.
-                span = of_columns[column, SPAN]
-                where = bases[column] + row * of_columns[column, STRIDE] + min(cursor, span - 1)
+                of = np.uintp(column)
+                span = of_columns[of, SPAN]
+                first_cell = bases[of] + row * of_columns[of, STRIDE] + min(cursor, span - 1)
+                where = np.uintp(first_cell)
                 cursor = cursor + 1 if arrays > 0 else 0
-                cell = of_columns[column, CELL]
+                cell = of_columns[of, CELL]
                 kind = codes.KIND_VALUE
                 if put == codes.CODE:
                     put = codes.WHOLE
-                    if not 0 <= whole < of_columns[column, CATEGORIES]:
-                        whole, kind = of_columns[column, CATEGORIES], codes.KIND_UNSEEN
-                        if of_columns[column, REFUSES] & REFUSE_UNSEEN:
+                    if not 0 <= whole < of_columns[of, CATEGORIES]:
+                        whole, kind = of_columns[of, CATEGORIES], codes.KIND_UNSEEN
+                        if of_columns[of, REFUSES] & REFUSE_UNSEEN:
                             fault = codes.UNSEEN
                 if put == codes.REAL:
                     if cell == codes.FLOAT32:
@@ -316,7 +318,7 @@ def decode_rows(
                         float64[where] = number
                     if not np.isfinite(number):
                         kind = kind_of(number)
-                        if of_columns[column, REFUSES] & REFUSE_NON_FINITE:
+                        if of_columns[of, REFUSES] & REFUSE_NON_FINITE:
                             fault = codes.NON_FINITE
                 elif put == codes.WHOLE:
                     if cell == codes.FLOAT32:
@@ -329,19 +331,20 @@ def decode_rows(
                         uint8[where] = np.uint8(whole & 0xFF)
                 elif put == codes.NULL:
                     kind = codes.KIND_NULL
-                    if of_columns[column, REFUSES] & REFUSE_NULL:
+                    if of_columns[of, REFUSES] & REFUSE_NULL:
                         fault = codes.MISSING
-                    for index in range(where, where + (span if op == codes.NULL_ROW else 1)):
+                    for index in range(span if op == codes.NULL_ROW else 1):
+                        where = np.uintp(first_cell + index)
                         if cell == codes.FLOAT32:
-                            float32[index] = np.float32(fills[column])
+                            float32[where] = np.float32(fills[of])
                         elif cell == codes.FLOAT64:
-                            float64[index] = fills[column]
+                            float64[where] = fills[of]
                         elif cell == codes.INT64:
-                            int64[index] = of_columns[column, FILL]
+                            int64[where] = of_columns[of, FILL]
                         elif cell == codes.TEXT:
-                            int64[index] = -1
+                            int64[where] = -1
                         else:
-                            uint8[index] = np.uint8(of_columns[column, FILL])
+                            uint8[where] = np.uint8(of_columns[of, FILL])
                 elif put == codes.TEXT_PLACE:
                     int64[where] = whole
                     text_ends[where] = at
@@ -349,9 +352,9 @@ def decode_rows(
                     fault, kind = take_raw(
                         data,
                         whole,
-                        of_columns[column],
-                        of_columns[column, REFUSES] & REFUSE_NON_FINITE,
-                        where,
+                        of_columns[of],
+                        of_columns[of, REFUSES] & REFUSE_NON_FINITE,
+                        first_cell,
                         float32,
                         float64,
                         int64,
@@ -359,8 +362,8 @@ def decode_rows(
                         bits,
                         (single, double),
                     )
-                if kind > kinds[row, column]:
-                    kinds[row, column] = kind
+                if kind > kinds[np.uintp(row), of]:
+                    kinds[np.uintp(row), of] = kind
 
             # -- what is wrong with it -------------------------------------------------------
             if fault == LEFT:

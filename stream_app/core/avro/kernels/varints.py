@@ -17,14 +17,14 @@ _NEGATIVE, _BEYOND = int(Reason.NEGATIVE_LENGTH), int(Reason.LENGTH_BEYOND)
 @kernel
 def read_long(data, at, end):
     """A zigzag varint of at most 64 bits."""
-    if at < end and data[at] < 0x80:
-        byte = np.int64(data[at])
+    if at < end and data[np.uintp(at)] < 0x80:
+        byte = np.int64(data[np.uintp(at)])
         return (byte >> 1) ^ -(byte & 1), at + 1, _NONE
     raw = np.uint64(0)
     for index in range(10):
         if at + index >= end:
             return np.int64(0), at, _CUT
-        byte = np.int64(data[at + index])
+        byte = np.int64(data[np.uintp(at + index)])
         raw |= np.uint64(byte & 0x7F) << np.uint64(7 * index)
         if byte < 0x80:
             if index == 9 and byte > 1:
@@ -41,7 +41,7 @@ def read_int(data, at, end):
     for index in range(5):
         if at + index >= end:
             return np.int64(0), at, _CUT
-        byte = np.int64(data[at + index])
+        byte = np.int64(data[np.uintp(at + index)])
         raw |= (byte & 0x7F) << (7 * index)
         if byte < 0x80:
             if index == 4 and byte > 0x0F:
@@ -68,7 +68,7 @@ def is_utf8(data, begin, end):
     """Whether these bytes are UTF-8 as RFC 3629 has it: no surrogates, nothing longer than due."""
     at = begin
     while at < end:
-        lead = np.int64(data[at])
+        lead = np.int64(data[np.uintp(at)])
         at += 1
         if lead < 0x80:
             continue
@@ -152,5 +152,5 @@ def hash_bytes(data, begin, end):
     """FNV-1a of 64 bits (Fowler, Noll and Vo)."""
     state = np.uint64(0xCBF29CE484222325)
     for at in range(begin, end):
-        state = (state ^ np.uint64(data[at])) * np.uint64(0x100000001B3)
+        state = (state ^ np.uint64(data[np.uintp(at)])) * np.uint64(0x100000001B3)
     return state
