@@ -14,7 +14,6 @@ compacted to the good rows, and ``ScoreBatch.rows`` remembers which those were.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -81,14 +80,11 @@ class BytesColumn:
     def rows_from(self, begin: int) -> Iterator[bytes | None]:
         """The rows from ``begin`` on, one by one."""
         bounds = self.offsets[begin:].tolist()
-        data = self.data
+        rows = map(self.data.__getitem__, map(slice, bounds[:-1], bounds[1:]))
         if self.nulls is None:
-            for start, end in pairwise(bounds):
-                yield data[start:end]
-        else:
-            nulls = self.nulls[begin:].tolist()
-            for start, end, null in zip(bounds[:-1], bounds[1:], nulls, strict=True):
-                yield None if null else data[start:end]
+            return rows
+        nulls = self.nulls[begin:].tolist()
+        return (None if null else row for row, null in zip(rows, nulls, strict=True))
 
     @property
     def all_rows_null(self) -> bool:

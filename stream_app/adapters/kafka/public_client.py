@@ -6,13 +6,12 @@ object. What a batch looks like on both ways is what any client owes the source 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from operator import methodcaller
 from typing import Any
 
 import numpy as np
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 
-from stream_app.adapters.kafka.columns import to_columns
+from stream_app.adapters.kafka.columns import asked, to_columns
 from stream_app.core.columns import NO_TIMESTAMP, OutputBatch, RecordBatch
 
 _NOW = 0
@@ -107,7 +106,7 @@ def fetch_messages(
         between()
         if max_records > 1:
             messages += consumer.consume(max_records - 1, 0.0)
-    if not any(map(_error, messages)):
+    if not any(asked(messages, "error")):
         return Fetched(to_columns(topic, messages), held)
     errors = [
         NoRecord(error, m.topic() or "", m.partition(), m.offset(), held=number < held)
@@ -116,9 +115,6 @@ def fetch_messages(
     ]
     records = to_columns(topic, [m for m in messages if m.error() is None])
     return Fetched(records, held - sum(each.held for each in errors), errors)
-
-
-_error = methodcaller("error")
 
 
 def send_rows(producer: Any, outputs: OutputBatch, begin: int) -> Sent:
