@@ -135,7 +135,7 @@ class BatchSettings(Section):
     """How records are grouped."""
 
     max_records: PositiveInt = Field(
-        2_048,
+        4_096,
         le=1_000_000,
         description="Greatest micro-batch; the warm-up chooses a smaller one where the model is no "
         "slower with it.",
@@ -145,7 +145,11 @@ class BatchSettings(Section):
         description="Sizes to which batches are padded, for models whose cost depends on the shape "
         "(GPU); empty: none. No micro-batch is larger than the greatest.",
     )
-    transaction_time_s: Positive = Field(0.1, description="A transaction is open at most so long.")
+    transaction_time_s: Positive = Field(
+        0.25,
+        description="A transaction is open at most so long. It ends sooner when everything that "
+        "was there is processed.",
+    )
     latency_target_s: float = Field(
         0.0,
         ge=0,

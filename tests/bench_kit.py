@@ -1,7 +1,7 @@
 """A report of a bench, as tests of what is shown and said need one."""
 
 from stream_app.bench.advice import Advice
-from stream_app.bench.figures import CurvePoint, Figures, Latency, Result
+from stream_app.bench.figures import CurvePoint, Figures, Latencies, Latency, Result
 from stream_app.bench.options import Contender
 from stream_app.bench.report import Report
 
@@ -28,7 +28,7 @@ REPORT = Report(
         Contender.ONNX: result(800_000, score=1.0),
     },
     curve=[CurvePoint(1, 1, 1e5), CurvePoint(64, 1, 1e6)],
-    latencies={"echo": Latency(2_000.0, 3, (0.001, 0.002))},
+    latencies={"echo": Latencies((Latency(2_000.0, 3, (0.001, 0.002)),))},
     advice=[Advice("batch.max_records", "64", "512", "since 64")],
     compared=100,
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from stream_app.bench.children import wait_both
-from stream_app.bench.figures import CurvePoint, Figures, Latency, Result
+from stream_app.bench.figures import CurvePoint, Figures, Latencies, Latency, Result
 from stream_app.bench.options import ClusterKind, Contender, turns
 from stream_app.bench.orders import ChildError, Kind
 from stream_app.bench.stage import Stage, kind_of, points_of
@@ -76,25 +76,32 @@ def measure_curve(stage: Stage, cores: int) -> list[CurvePoint]:
 
 
 def ways(chosen: tuple[Contender, ...]) -> list[Waiting]:
-    """Which latencies are measured: everybody's, and an echo's that waits for no commit."""
+    """Which latencies are measured: everybody's; without transactions an echo's and workers'."""
     found = []
     echoes = [contender for contender in chosen if contender.echoes]
     if echoes:
         # What Kafka itself takes; the rest of every other way is waiting for commits.
-        bare = {"delivery": "at_least_once", "output.linger_ms": "0"}
-        found.append(Waiting(f"{echoes[-1]}, no transactions", echoes[-1], bare))
-    return found + [Waiting(c.value, c, {}) for c in chosen if c is not Contender.ONNX]
-
-
-def measure_latencies(stage: Stage, chosen: tuple[Contender, ...]) -> dict[str, Latency]:
-    """Everybody at the same rate, one after another."""
-    all_ways, found = ways(chosen), {}
-    stage.screen.begin("latency", len(all_ways))
-    for done, way in enumerate(all_ways):
-        stage.screen.show(done, way.name)
-        found[way.name] = _latency(stage, way, f"latency-{done}")
-    stage.screen.end()
+        name = f"{echoes[-1]}, no transactions"
+        found.append(Waiting(name, echoes[-1], {"delivery": "at_least_once"}))
+    for contender in chosen:
+        if contender is not Contender.ONNX:
+            found.append(Waiting(contender.value, contender, {}))
+        if contender.is_product:
+            name = f"{contender}, at least once"
+            found.append(Waiting(name, contender, {"delivery": "at_least_once"}))
     return found
+
+
+def measure_latencies(stage: Stage, chosen: tuple[Contender, ...]) -> dict[str, Latencies]:
+    """Everybody at the same rate, one after another, once a round."""
+    found: dict[str, list[Latency]] = {way.name: [] for way in ways(chosen)}
+    turns = [(n, way) for n in range(stage.options.rounds) for way in ways(chosen)]
+    stage.screen.begin("latency", len(turns))
+    for done, (number, way) in enumerate(turns):
+        stage.screen.show(done, f"round {number + 1}: {way.name}")
+        found[way.name].append(_latency(stage, way, f"latency-{done}"))
+    stage.screen.end()
+    return {name: Latencies(tuple(runs)) for name, runs in found.items()}
 
 
 def _latency(stage: Stage, way: Waiting, turn: str) -> Latency:

@@ -156,6 +156,34 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True)
+class Latencies:
+    """One way's, over several runs; at least one."""
+
+    runs: tuple[Latency, ...]
+
+    @property
+    def rate(self) -> float:
+        """Records a second, as sent."""
+        return median(run.rate for run in self.runs)
+
+    @property
+    def sent(self) -> int:
+        """Records, in all runs."""
+        return sum(run.sent for run in self.runs)
+
+    @property
+    def unanswered(self) -> int:
+        """Likewise."""
+        return sum(run.unanswered for run in self.runs)
+
+    def at(self, share: float) -> Spread | None:
+        """A percentile of each run, in seconds; ``None`` when one of them saw no outcome."""
+        found = [run.at(share) for run in self.runs]
+        known = [seconds for seconds in found if seconds is not None]
+        return Spread.of(known) if len(known) == len(found) else None
+
+
+@dataclass(frozen=True, slots=True)
 class CurvePoint:
     """What the model costs at one batch size.
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Final
 
 from stream_app.bench.advice import Advice
-from stream_app.bench.figures import CurvePoint, Figures, Latency, Result
+from stream_app.bench.figures import CurvePoint, Figures, Latencies, Result, Spread
 from stream_app.bench.options import Contender
 
 FORMAT: Final = 1
@@ -51,7 +51,7 @@ class Report:
     pinned: bool
     results: Mapping[Contender, Result]
     curve: Sequence[CurvePoint] = ()
-    latencies: Mapping[str, Latency] = field(default_factory=dict)
+    latencies: Mapping[str, Latencies] = field(default_factory=dict)
     advice: Sequence[Advice] = ()
     compared: int = 0
     notes: Sequence[str] = ()
@@ -117,15 +117,18 @@ def _run(run: Figures) -> dict[str, object]:
     }
 
 
-def _latency(latency: Latency) -> dict[str, object]:
-    shares = {f"{name}_s": _rounded(latency.at(p), 6) for name, p in PERCENTILES.items()}
+def _latency(found: Latencies) -> dict[str, object]:
     return {
-        "rate": round(latency.rate, 1),
-        "sent": latency.sent,
-        "unanswered": latency.unanswered,
-        **shares,
-        "greatest_s": _rounded(latency.at(1.0), 6),
+        "rate": round(found.rate, 1),
+        "sent": found.sent,
+        "unanswered": found.unanswered,
+        **{f"{name}_s": _seconds(found.at(share)) for name, share in PERCENTILES.items()},
+        "greatest_s": _seconds(found.at(1.0)),
     }
+
+
+def _seconds(found: Spread | None) -> dict[str, float] | None:
+    return None if found is None else found.to_json(6)
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

@@ -23,7 +23,7 @@ from stream_app.bench.checks import Scores
 from stream_app.bench.children import Children
 from stream_app.bench.clusters import open_cluster
 from stream_app.bench.cores import Cores, kept_apart
-from stream_app.bench.figures import CurvePoint, Latency, Result
+from stream_app.bench.figures import CurvePoint, Latencies, Result
 from stream_app.bench.machine import describe_machine, today, versions
 from stream_app.bench.options import BenchOptions, Contender
 from stream_app.bench.report import Report
@@ -150,7 +150,7 @@ def _report(
     stage: Stage,
     results: Mapping[Contender, Result],
     curve: list[CurvePoint],
-    latencies: Mapping[str, Latency],
+    latencies: Mapping[str, Latencies],
     advice: list[Advice],
     notes: list[str],
 ) -> Report:

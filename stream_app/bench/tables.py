@@ -6,7 +6,7 @@ Decides which figures are shown and in which words; all of them are in ``--json`
 from collections.abc import Mapping
 from typing import Final
 
-from stream_app.bench.figures import Latency, Result, Spread
+from stream_app.bench.figures import Latencies, Result, Spread
 from stream_app.bench.options import Contender
 from stream_app.bench.report import PERCENTILES, Report
 
@@ -49,8 +49,8 @@ def steps(report: Report) -> tuple[list[str], list[Row]]:
     return ["", *_STEPS], rows
 
 
-def latency(latencies: Mapping[str, Latency]) -> tuple[list[str], list[Row]]:
-    """Columns and rows: milliseconds from sending to reading."""
+def latency(latencies: Mapping[str, Latencies]) -> tuple[list[str], list[Row]]:
+    """Columns and rows: milliseconds from sending to reading, the median of the runs."""
     rows: list[Row] = [
         [name, *(_ms(found.at(share)) for share in PERCENTILES.values()), _ms(found.at(1.0))]
         for name, found in latencies.items()
@@ -97,5 +97,5 @@ def _percent(share: float) -> str:
     return f"{share:.0%}"
 
 
-def _ms(seconds: float | None) -> str:
-    return "-" if seconds is None else f"{1000 * seconds:.1f}"
+def _ms(found: Spread | None) -> str:
+    return "-" if found is None else f"{1000 * found.median:.1f}"

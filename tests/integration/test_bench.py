@@ -92,11 +92,14 @@ def test_latency_is_of_every_event_sent(tmp_path: Path) -> None:
         "echo-public, no transactions",
         "echo-public",
         "stream-app-public",
+        "stream-app-public, at least once",
     }
     for found in document["latency"].values():
         assert found["sent"] == 50
         assert found["unanswered"] == 0
-        assert 0 < found["p50_s"] <= found["p99_s"] <= found["p999_s"] <= found["greatest_s"]
+        shown = [found[f"{name}_s"]["median"] for name in ("p50", "p99", "p999", "greatest")]
+        assert shown == sorted(shown)
+        assert shown[0] > 0
 
 
 def test_a_signal_leaves_nothing_behind(tmp_path: Path) -> None:

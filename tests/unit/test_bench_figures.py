@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_app.bench.figures import OTHER, Figures, Latency, Result, Spread
+from stream_app.bench.figures import OTHER, Figures, Latencies, Latency, Result, Spread
 
 
 def run(seconds: float = 2.0, records: int = 1_000, **changed: object) -> Figures:
@@ -76,3 +76,12 @@ def test_what_was_never_answered_is_told() -> None:
     assert latency.at(0.5) == 0.002
     assert latency.at(1.0) == 0.004
     assert Latency(100.0, 5, ()).at(0.5) is None
+
+
+def test_latencies_are_the_median_of_the_runs_percentiles() -> None:
+    slow, fast, usual = ((s, 2 * s) for s in (0.03, 0.01, 0.02))
+    runs = tuple(Latency(100.0, 2, seen) for seen in (slow, fast, usual))
+    assert Latencies(runs).at(1.0) == Spread(0.04, 0.02, 0.06)
+    blind = Latencies((*runs, Latency(100.0, 2, ())))
+    assert blind.at(1.0) is None
+    assert (blind.sent, blind.unanswered) == (8, 2)

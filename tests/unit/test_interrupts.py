@@ -1,4 +1,4 @@
-"""Laws of ending a watched command: one interruption, and none between making a thing and noting it."""
+"""Laws of ending a watched command: once, and not between making a thing and noting it."""
 
 import os
 import signal

@@ -11,13 +11,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from confluent_kafka import KafkaException, TopicPartition
 
 from stream_app.adapters.bench.topics import TopicWriter, read_batches
 from stream_app.adapters.kafka.admin import ClientErrors, KafkaAdmin, new_client, translate
 from stream_app.adapters.kafka.public_client import PublicConsumer
-from stream_app.core.columns import BytesColumn, Header, OutputBatch
+from stream_app.core.columns import Header
 from stream_app.errors import RetriableError
 from stream_app.settings import Settings
 
@@ -25,8 +24,11 @@ _KEY = struct.Struct(">Qq")
 _SAMPLE = 4_096
 _FIRST_EVERY_S = 0.05
 _FIRST_WITHIN_S = 60.0
-_SETTLE_S = 1.0
+_SETTLE_S = 5.0
 _LAST_WITHIN_S = 10.0
+_LINGER_MS = 5.0
+"""A request for each record would measure how many requests a broker bears."""
+
 _LOOK_S = 0.001
 """The least that the client can wait without spinning on the brokers' core."""
 
@@ -46,7 +48,7 @@ class Probe:
         self._settings = settings
         self._errors = ClientErrors()
         self._values = _values(settings, values_from)
-        self._writer = TopicWriter(settings.kafka, linger_ms=0.0)
+        self._writer = TopicWriter(settings.kafka, linger_ms=_LINGER_MS, idempotent=False)
         self._partitions = KafkaAdmin(settings.kafka).partitions(settings.input.topic)
         self._consumer: Any = new_client(
             PublicConsumer, settings.kafka, self._errors, _READER_PROPERTIES
@@ -105,19 +107,11 @@ class Probe:
         number, self._sent = self._sent, self._sent + 1
         value, headers = self._values[number % len(self._values)]
         key = _KEY.pack(number, time.monotonic_ns())
-        self._writer.write(
-            OutputBatch(
-                topic=self._settings.input.topic,
-                rows=np.zeros(1, dtype=np.intp),
-                values=BytesColumn.of([value]),
-                keys=BytesColumn.of([key]),
-                partition=np.array([number % self._partitions], dtype=np.int32),
-                timestamp_ms=np.array([time.time_ns() // 1_000_000]),
-                headers={0: headers} if headers else {},
-            )
-        )
+        topic = self._settings.input.topic
+        self._writer.put(topic, value, key, number % self._partitions, headers)
 
     def _look(self, wait_s: float) -> None:
+        self._writer.poll()
         messages = self._consumer.consume(1, wait_s)
         if messages:
             messages += self._consumer.consume(_FETCH_RECORDS, 0)

@@ -15,7 +15,7 @@ from stream_app.adapters.kafka.admin import ClientErrors, KafkaAdmin, new_client
 from stream_app.adapters.kafka.public_client import PublicConsumer, PublicProducer
 from stream_app.adapters.kafka.topic_plan import TopicPlan
 from stream_app.adapters.kafka.topics import create_topics, remove_topics_and_groups
-from stream_app.core.columns import OutputBatch, RecordBatch
+from stream_app.core.columns import Header, OutputBatch, RecordBatch
 from stream_app.errors import StreamAppError, UnavailableError
 from stream_app.settings import KafkaSettings
 
@@ -67,12 +67,14 @@ def remove(kafka: KafkaSettings, topics: Sequence[str], groups: Sequence[str]) -
 class TopicWriter:
     """Writes batches to topics, as fast as the cluster takes them."""
 
-    def __init__(self, kafka: KafkaSettings, *, linger_ms: float = 20.0) -> None:
+    def __init__(
+        self, kafka: KafkaSettings, *, linger_ms: float = 20.0, idempotent: bool = True
+    ) -> None:
         self._kafka = kafka
         self._errors = ClientErrors()
         self._failure: Any = None
         properties = {
-            "enable.idempotence": True,
+            "enable.idempotence": idempotent,
             "acks": "all",
             "compression.type": "lz4",
             "linger.ms": linger_ms,
@@ -95,6 +97,17 @@ class TopicWriter:
             self._producer.poll(0.05)
             sent = self._producer.send(outputs, sent.position)
         self.poll()
+
+    def put(
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes,
+        partition: int,
+        headers: Sequence[Header] = (),
+    ) -> None:
+        """Hand one record over, with the time of now; for who has few and no time for columns."""
+        self._producer.produce(topic, value, key, partition, headers=list(headers) or None)
 
     def poll(self) -> None:
         """Hear of what was sent; raises as :meth:`write`."""
