@@ -16,7 +16,7 @@ from stream_app.adapters.bench.topics import as_output
 from stream_app.adapters.kafka.clients import native_fault, new_consumer, new_producer
 from stream_app.adapters.kafka.config import consumer_properties, producer_properties
 from stream_app.adapters.kafka.lag import Lag
-from stream_app.adapters.kafka.public_client import Fetched
+from stream_app.adapters.kafka.public_client import FLUSH_SLICE_S, Fetched
 from stream_app.core.batching import CommitPace, OpenUnit, TransactionPolicy
 from stream_app.core.columns import OutputBatch
 from stream_app.errors import FatalError
@@ -148,6 +148,8 @@ class Echo:
             topic = self._settings.input.topic
             positions = [TopicPartition(topic, p, o) for p, o in self._next.items()]
             token = self._consumer.consumer_group_metadata()
+            while self._producer.flush(FLUSH_SLICE_S):
+                pass
             self._producer.send_offsets_to_transaction(positions, token, timeout_s)
             self._producer.commit_transaction(timeout_s)
         self._meter.predictions += self._open_records

@@ -16,6 +16,10 @@ from stream_app.core.columns import NO_TIMESTAMP, OutputBatch, RecordBatch
 
 _NOW = 0
 
+FLUSH_SLICE_S = 0.001
+"""How long to flush at a time. Where only failures are reported, nothing wakes the library when the
+last delivery has succeeded: it looks every 10 ms, or when the time given is over."""
+
 _MOST_MESSAGES = 2_048
 """Of one fetch: more Python objects at a time are slower, since no processor's cache holds them."""
 

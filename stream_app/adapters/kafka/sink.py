@@ -23,6 +23,7 @@ from stream_app.adapters.kafka.error_log import ErrorLog
 from stream_app.adapters.kafka.errors import aborts
 from stream_app.adapters.kafka.missing_topics import missing_topic
 from stream_app.adapters.kafka.output_routes import OutputRoutes
+from stream_app.adapters.kafka.public_client import FLUSH_SLICE_S
 from stream_app.adapters.kafka.rights import missing_right, on_topic
 from stream_app.core.columns import OutputBatch
 from stream_app.core.metrics import PRODUCER_REBUILDS
@@ -43,7 +44,6 @@ _REBUILD_WINDOW_S = 600.0
 """More rebuilds than this in this time: a new producer does not help."""
 
 _QUEUE_FULL_WAIT_S = 0.05
-RETRY_WAIT_S = 0.2
 _AFTER_ABORT = {KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT}
 _NO_ROWS: npt.NDArray[np.intp] = np.empty(0, dtype=np.intp)
 
@@ -166,7 +166,7 @@ class KafkaSink:
         Raises:
             AbortedError: it has not been, or could not be.
         """
-        while self._serve(lambda: self._producer.flush(RETRY_WAIT_S)):
+        while self._serve(lambda: self._producer.flush(FLUSH_SLICE_S)):
             self._watchdog.tick()
             self._raise_failure()
             if self._clock.now_s() >= deadline_s:

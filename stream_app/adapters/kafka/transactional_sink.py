@@ -17,7 +17,7 @@ from stream_app.adapters.kafka.config import Properties
 from stream_app.adapters.kafka.coordinator_log import INFO, CoordinatorLog
 from stream_app.adapters.kafka.errors import explain, fatal
 from stream_app.adapters.kafka.rights import write_transaction
-from stream_app.adapters.kafka.sink import RETRY_WAIT_S, KafkaSink
+from stream_app.adapters.kafka.sink import KafkaSink
 from stream_app.adapters.kafka.spare_thread import SpareThread
 from stream_app.core.positions import GroupMembership, NextOffset
 from stream_app.errors import (
@@ -34,6 +34,7 @@ from stream_app.settings import Settings
 log = structlog.get_logger(__name__)
 
 _SEND_OFFSETS = "send_offsets_to_transaction"
+_RETRY_WAIT_S = 0.2
 
 
 class TransactionalSink(KafkaSink):
@@ -235,7 +236,7 @@ class TransactionalSink(KafkaSink):
                     raise self._give_up(
                         f"{what}: no clear answer for kafka.transaction_timeout_s = {limit_s:g} s"
                     )
-                self._poll(RETRY_WAIT_S)
+                self._poll(_RETRY_WAIT_S)
         finally:
             self._waiting(False)
 

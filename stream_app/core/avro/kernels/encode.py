@@ -78,19 +78,19 @@ def encode_rows(
     at, bad = 0, 0
     ends[0] = 0
     for position in range(len(rows)):
-        row = rows[position]
+        row = np.uintp(rows[position])
         misfits[position] = 0
         for pc in range(len(ops)):
             op, a, b = ops[pc, 0], ops[pc, 1], ops[pc, 2]
             if op == _CONSTANT:
                 for index in range(b):
-                    out[at + index] = constants[a + index]
+                    out[np.uintp(at + index)] = constants[np.uintp(a + index)]
                 at += b
             elif op == _EVENT_ID:
-                begin, size = id_ends[row], id_ends[row + 1] - id_ends[row]
+                begin, size = id_ends[row], id_ends[row + np.uintp(1)] - id_ends[row]
                 at = put_long(out, at, size)
                 for index in range(size):
-                    out[at + index] = ids[begin + index]
+                    out[np.uintp(at + index)] = ids[np.uintp(begin + index)]
                 at += size
             elif op == _EVENT_TIME:
                 if times[row] == NO_TIMESTAMP:
@@ -100,7 +100,7 @@ def encode_rows(
                     at = put_long(out, at, times[row])
             elif op == _TOPIC:
                 for index in range(len(topic)):
-                    out[at + index] = topic[index]
+                    out[np.uintp(at + index)] = topic[np.uintp(index)]
                 at += len(topic)
             elif op == _PARTITION:
                 at = put_long(out, at, np.int64(partition[row]))
@@ -138,7 +138,7 @@ def encode_rows(
                             single[0] = np.float32(number)
                         size = 8 if kind == _DOUBLE else 4
                         for index in range(size):
-                            out[at + index] = np.uint8(
+                            out[np.uintp(at + index)] = np.uint8(
                                 (bits[0] >> np.uint64(8 * index)) & np.uint64(0xFF)
                             )
                         at += size
@@ -168,8 +168,8 @@ def put_long(out, at, number):
     """Write a zigzag varint; answers where it ends."""
     rest = np.uint64((number << 1) ^ (number >> 63))
     while rest >= np.uint64(0x80):
-        out[at] = np.uint8((rest & np.uint64(0x7F)) | np.uint64(0x80))
+        out[np.uintp(at)] = np.uint8((rest & np.uint64(0x7F)) | np.uint64(0x80))
         rest >>= np.uint64(7)
         at += 1
-    out[at] = np.uint8(rest)
+    out[np.uintp(at)] = np.uint8(rest)
     return at + 1
