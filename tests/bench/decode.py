@@ -16,6 +16,7 @@ from typing import Any
 
 import fastavro
 import numpy as np
+import typer
 
 from stream_app.adapters.avro.parts import build_decoder, build_store
 from stream_app.adapters.avro.warm_kernels import warm_kernels
@@ -55,7 +56,7 @@ def main() -> None:
     figures = {name: median(us) for name, us in taken.items()}
     ours = figures["compiled, to tensors"]
     if given.json:
-        print(
+        typer.echo(
             json.dumps(
                 {
                     "microseconds_per_record": figures,
@@ -68,7 +69,7 @@ def main() -> None:
         )
         return
     for name, us in figures.items():
-        print(f"{name:32} {us:8.3f} us a record  {us / ours:6.1f} x the compiled")
+        typer.echo(f"{name:32} {us:8.3f} us a record  {us / ours:6.1f} x the compiled")
 
 
 def _ways(batch: int) -> dict[str, Callable[[], object]]:
