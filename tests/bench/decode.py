@@ -24,6 +24,7 @@ from stream_app.adapters.bench.plain_codec import PlainDecoder
 from stream_app.adapters.demo.events import read_events
 from stream_app.adapters.model.repository import ModelRepository
 from stream_app.adapters.process.clock import SystemClock
+from stream_app.adapters.process.logs import configure_logging
 from stream_app.adapters.process.prometheus_telemetry import NullTelemetry
 from stream_app.bench.machine import describe_machine, versions
 from stream_app.core.avro.framing import SINGLE_OBJECT_BYTES
@@ -32,27 +33,28 @@ from stream_app.resources import example_dir, schema_path
 from stream_app.settings import load_settings
 
 EXAMPLE = "car_loan"
-EVENTS = 40_960
 
 
 def main() -> None:
     """Measure, and print a line each; with ``--json`` all of it."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--records", type=int, default=40_960, help="in a round")
     parser.add_argument("--batch", type=int, default=4_096, help="records at a time")
     parser.add_argument("--rounds", type=int, default=7, help="of which the median counts")
     parser.add_argument("--json", action="store_true", help="print JSON")
     given = parser.parse_args()
+    configure_logging("error", "json")
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     warm_kernels(lambda _: None, native=False)
-    ways = _ways(given.batch)
+    ways = _ways(given.records, given.batch)
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(given.rounds):
         # In turns, so that nobody has the quiet minute for himself.
         for name, way in ways.items():
             begun_s = time.perf_counter()
             way()
-            taken[name].append(1e6 * (time.perf_counter() - begun_s) / EVENTS)
+            taken[name].append(1e6 * (time.perf_counter() - begun_s) / given.records)
     figures = {name: median(us) for name, us in taken.items()}
     ours = figures["compiled, to tensors"]
     if given.json:
@@ -72,9 +74,9 @@ def main() -> None:
         typer.echo(f"{name:32} {us:8.3f} us a record  {us / ours:6.1f} x the compiled")
 
 
-def _ways(batch: int) -> dict[str, Callable[[], object]]:
+def _ways(records: int, batch: int) -> dict[str, Callable[[], object]]:
     events, encode = read_events(example_dir(EXAMPLE) / "stream.avro")
-    values = [encode(events[row % len(events)]) for row in range(EVENTS)]
+    values = [encode(events[row % len(events)]) for row in range(records)]
     settings = load_settings(
         None,
         {
@@ -93,7 +95,7 @@ def _ways(batch: int) -> dict[str, Callable[[], object]]:
     store = build_store(settings, clock, telemetry)
     plain = PlainDecoder(contract, store, settings.input.framing)
     schema = fastavro.parse_schema(json.loads(schema_path("event").read_text("utf-8")))
-    parts = [values[first : first + batch] for first in range(0, EVENTS, batch)]
+    parts = [values[first : first + batch] for first in range(0, records, batch)]
 
     def to_tensors(kind: str) -> None:
         for part in parts:
