@@ -27,6 +27,7 @@ _CONFIGS = {
 }
 _VISIBLE_WITHIN_S = 15.0
 _LOOK_EVERY_S = 0.05
+_FULL_WAIT_S = 0.05
 _FETCH_RECORDS = 2_000
 _FETCH_WAIT_S = 0.5
 _SILENT_S = 20.0
@@ -94,7 +95,7 @@ class TopicWriter:
         while sent.error is not None:
             if sent.error.code() != KafkaError._QUEUE_FULL:
                 raise self._translated(KafkaException(sent.error))
-            self._producer.poll(0.05)
+            self._producer.poll(_FULL_WAIT_S)
             sent = self._producer.send(outputs, sent.position)
         self.poll()
 
@@ -107,7 +108,13 @@ class TopicWriter:
         headers: Sequence[Header] = (),
     ) -> None:
         """Hand one record over, with the time of now; for who has few and no time for columns."""
-        self._producer.produce(topic, value, key, partition, headers=list(headers) or None)
+        while True:
+            try:
+                self._producer.produce(topic, value, key, partition, headers=list(headers) or None)
+            except BufferError:
+                self._producer.poll(_FULL_WAIT_S)
+            else:
+                return
 
     def poll(self) -> None:
         """Hear of what was sent; raises as :meth:`write`."""
