@@ -148,7 +148,7 @@ class BatchSettings(Section):
     transaction_time_s: Positive = Field(
         0.25,
         description="A transaction is open at most so long. It ends sooner when everything that "
-        "was there is processed.",
+        "was there is processed. Without transactions: how often offsets are committed.",
     )
     latency_target_s: float = Field(
         0.0,

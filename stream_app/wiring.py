@@ -245,7 +245,10 @@ def build_loop(
     most = _best_batch(settings, model)
     config = LoopConfig(
         policy=TransactionPolicy(
-            batch.transaction_time_s, batch.transaction_records, batch.latency_target_s
+            batch.transaction_time_s,
+            batch.transaction_records,
+            batch.latency_target_s,
+            reveals=exactly_once,
         ),
         batch=BatchBound.starting(most, budget_s, model.seconds_per_row),
         start_wait_s=settings.start.wait_s,

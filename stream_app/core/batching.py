@@ -28,20 +28,28 @@ class TransactionPolicy:
     than the target when it was fetched, no commit is in time: then only time and size count, which
     is the soonest way through it.
 
+    Where outcomes are visible before they are committed, nobody waits for a commit, while records
+    that arrive during one do: then only time and size count.
+
     Attributes:
         max_time_s: From begin to commit, under load.
         max_records: In one transaction.
         target_s: From a record's timestamp to its commit; 0: no target.
+        reveals: Whether it is the commit that makes outcomes visible.
     """
 
     max_time_s: float
     max_records: int
     target_s: float = 0.0
+    reveals: bool = True
 
     def wait_s(self, unit: "OpenUnit", last_commit: "CommitPace", now_s: float) -> float:
         """How long an open transaction may wait for one more record; 0 is "look, do not wait"."""
-        # When nothing came until a commit is allowed, the input is drained: no later.
-        return max(0.0, min(unit.begun_s + self.max_time_s, last_commit.next_allowed_s) - now_s)
+        latest_s = unit.begun_s + self.max_time_s
+        if self.reveals:
+            # When nothing came until a commit is allowed, the input is drained: no later.
+            latest_s = min(latest_s, last_commit.next_allowed_s)
+        return max(0.0, latest_s - now_s)
 
     def due(
         self, unit: "OpenUnit", *, drained: bool, last_commit: "CommitPace", now_s: float
@@ -58,7 +66,7 @@ class TransactionPolicy:
             return Due.SIZE
         if now_s >= unit.begun_s + self.max_time_s:
             return Due.TIME
-        if now_s < last_commit.next_allowed_s:
+        if not self.reveals or now_s < last_commit.next_allowed_s:
             return None
         if now_s >= self._latest_s(unit, last_commit):
             return Due.TARGET

@@ -1,5 +1,6 @@
 """Laws of batching: never past its limits, at once when drained, smaller when the model is slow."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,6 +42,15 @@ def test_slow_commits_widen_the_gap_up_to_the_time_limit() -> None:
     assert due(POLICY, unit, 1.05, drained=True, pace=pace) is None
     assert due(POLICY, unit, 1.1, drained=True, pace=pace) is Due.TIME
     assert POLICY.wait_s(unit, pace, 1.05) <= 0.0501
+
+
+def test_where_outcomes_are_visible_at_once_only_time_and_size_end_a_unit() -> None:
+    policy = TransactionPolicy(max_time_s=0.1, max_records=100, target_s=0.05, reveals=False)
+    unit = OpenUnit(1.0, 1, age_s=0.049)
+    assert due(policy, unit, 1.09, drained=True) is None
+    assert policy.wait_s(unit, CommitPace(), 1.09) == pytest.approx(0.01)
+    assert due(policy, unit, 1.11, drained=True) is Due.TIME
+    assert due(policy, OpenUnit(1.0, 100), 1.0) is Due.SIZE
 
 
 TARGET = TransactionPolicy(max_time_s=0.1, max_records=100, target_s=0.05)

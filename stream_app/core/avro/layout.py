@@ -43,6 +43,7 @@ _CELLS: Final = {
     DType.UINT8: Cell.UINT8,
     DType.STRING: Cell.TEXT,
 }
+_WORD: Final = 8
 _ID_BYTES: Final = 36
 """The longest id that is not copied from the value: a uuid's text."""
 _NO_INTEGERS: Final = {DType.FLOAT32, DType.FLOAT64, DType.STRING}
@@ -207,18 +208,26 @@ class _Categories:
         self.masks.append(size - 1)
         self.slots += [(-1, 0)] * size
         for code, name in enumerate(names):
-            slot = fnv1a(name) & (size - 1)
+            slot = hash_name(name) & (size - 1)
             while self.slots[begin + slot][0] >= 0:
                 slot = (slot + 1) & (size - 1)
             self.slots[begin + slot] = len(self.names), code
             self.names.append(name)
 
 
-def fnv1a(content: bytes) -> int:
-    """FNV-1a of 64 bits, as ``varints.hash_bytes``."""
-    state = 0xCBF29CE484222325
-    for byte in content:
-        state = (state ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+def hash_name(content: bytes) -> int:
+    """As ``varints.hash_bytes``."""
+    state = 0xCBF29CE484222325 ^ len(content)
+    if len(content) < _WORD:
+        steps: Iterable[int] = content
+        folded = 0
+    else:
+        begins = [*range(0, len(content) - _WORD, _WORD), len(content) - _WORD]
+        steps = (int.from_bytes(content[at : at + _WORD], "little") for at in begins)
+        folded = 32
+    for step in steps:
+        state = (state ^ step) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+        state ^= state >> folded if folded else 0
     return state
 
 

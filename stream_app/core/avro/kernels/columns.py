@@ -6,7 +6,14 @@ categories out of the list and numbers beyond a type become is in ``kernels/deco
 
 import numpy as np
 
-from stream_app.core.avro.kernels.varints import hash_bytes, is_utf8, is_uuid, read_span
+from stream_app.core.avro.kernels.varints import (
+    are_equal,
+    hash_bytes,
+    is_utf8,
+    is_uuid,
+    read_span,
+    read_word,
+)
 from stream_app.core.avro.memory import CELL, SPAN
 from stream_app.core.avro.opcodes import DIGITS_BASE, Cell, Reason
 from stream_app.core.columns import Kind
@@ -34,10 +41,7 @@ _POWERS = np.array([10**power for power in range(19)], dtype=np.int64)
 @kernel
 def read_double(data, at, bits, double):
     """The double of 8 bytes at ``at``; ``bits`` and ``double`` are one place in memory."""
-    raw = np.uint64(0)
-    for index in range(8):
-        raw |= np.uint64(data[np.uintp(at + index)]) << np.uint64(8 * index)
-    bits[0] = raw
+    bits[0] = read_word(data, at)
     return double[0]
 
 
@@ -68,14 +72,9 @@ def code_of(data, begin, end, slots, slots_begin, mask, names, names_ends):
         if name < 0:
             return np.int64(-1)
         first = names_ends[name]
-        if names_ends[name + 1] - first == end - begin:
-            same = True
-            for index in range(end - begin):
-                if names[np.uintp(first + index)] != data[np.uintp(begin + index)]:
-                    same = False
-                    break
-            if same:
-                return slots[slots_begin + slot, 1]
+        size = names_ends[name + 1] - first
+        if size == end - begin and are_equal(names, first, data, begin, size):
+            return slots[slots_begin + slot, 1]
         slot = (slot + 1) & mask
 
 

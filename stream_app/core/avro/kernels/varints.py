@@ -148,9 +148,49 @@ def put_decimal(number, into, at):
 
 
 @kernel
+def read_word(data, at):
+    """The 8 bytes at ``at``, little-endian: one load of the processor."""
+    word = np.uint64(0)
+    for index in range(8):
+        word |= np.uint64(data[np.uintp(at + index)]) << np.uint64(8 * index)
+    return word
+
+
+@kernel
 def hash_bytes(data, begin, end):
-    """FNV-1a of 64 bits (Fowler, Noll and Vo)."""
-    state = np.uint64(0xCBF29CE484222325)
-    for at in range(begin, end):
-        state = (state ^ np.uint64(data[np.uintp(at)])) * np.uint64(0x100000001B3)
-    return state
+    """FNV-1a of 64 bits (Fowler, Noll and Vo), eight bytes a step where there are eight.
+
+    The last step looks at the last eight, some of them again. The halves are folded after each
+    step, since a product's lower bits know nothing of its factors' upper ones.
+    """
+    state = np.uint64(0xCBF29CE484222325) ^ np.uint64(end - begin)
+    if end - begin < 8:
+        for at in range(begin, end):
+            state = (state ^ np.uint64(data[np.uintp(at)])) * np.uint64(0x100000001B3)
+        return state
+    last = end - 8
+    at = begin
+    while True:
+        state = (state ^ read_word(data, at)) * np.uint64(0x100000001B3)
+        state ^= state >> np.uint64(32)
+        if at == last:
+            return state
+        at = min(at + 8, last)
+
+
+@kernel
+def are_equal(one, begin, other, other_begin, size):
+    """Whether ``size`` bytes are the same here and there."""
+    if size < 8:
+        for index in range(size):
+            if one[np.uintp(begin + index)] != other[np.uintp(other_begin + index)]:
+                return False
+        return True
+    last = size - 8
+    at = np.int64(0)
+    while True:
+        if read_word(one, begin + at) != read_word(other, other_begin + at):
+            return False
+        if at == last:
+            return True
+        at = min(at + 8, last)
