@@ -136,8 +136,9 @@ def read_values(
         outputs: Of these rows, in their order.
     """
     count = len(rows)
-    numbers = np.zeros((count, len(origins)), dtype=np.float64)
-    kinds = np.zeros((count, len(origins)), dtype=np.uint8)
+    # Column by column in memory, as they are read.
+    numbers = np.zeros((count, len(origins)), dtype=np.float64, order="F")
+    kinds = np.zeros((count, len(origins)), dtype=np.uint8, order="F")
     texts: dict[int, Sequence[str]] = {}
     all_rows = count == len(events)
     flat: dict[tuple[Role, str], Tensor] = {}
