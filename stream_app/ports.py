@@ -4,7 +4,7 @@ Decides the duties; knows no library that fulfils them. Everything here runs on 
 loop's, unless a method says otherwise. Errors are those of ``errors.py`` and no others.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -102,6 +102,9 @@ class Source(Protocol):
 
     def resume(self) -> None:
         """Bring records again; does nothing when not paused."""
+
+    def drained(self) -> Mapping[int, int]:
+        """Of the partitions that are ours and known to have nothing left, the next offset."""
 
     def lag(self) -> Mapping[int, int]:
         """Records behind the end, by partition, as far as the client knows it; does not block."""
@@ -210,7 +213,10 @@ class Processor(Protocol):
     def restore(self, partitions: Sequence[int]) -> bool:
         """Rebuild the state of newly assigned partitions; called between fetches until true.
 
-        While it answers false these partitions bring no records.
+        While it answers false these partitions bring no records. Blocks for about a second.
+
+        Raises:
+            RetriableError: not now; called again later.
         """
 
     def choose(self, records: RecordBatch) -> npt.NDArray[np.intp] | None:
@@ -230,11 +236,32 @@ class Processor(Protocol):
     ) -> OutputBatch:
         """Dead letters for the ``refused`` records of ``outputs``, small enough to be accepted."""
 
+    def is_full(self) -> bool:
+        """Whether what was processed since the last commit should be committed now."""
+
+    def quiet(self, partitions: Collection[int]) -> Collection[int]:
+        """Nothing is left to fetch of these partitions, and no unit is open.
+
+        Returns:
+            Those of which the processor has something to tell: a unit without records begins,
+            with their next offsets, and :meth:`conclude` may add to it.
+        """
+
+    def conclude(self) -> Sequence[OutputBatch]:
+        """What else belongs to the unit: called once, right before each commit.
+
+        Rows of it are outcomes of no record, and none may be larger than its topic accepts.
+        """
+
     def committed(self) -> None:
         """All that was processed since the last call of this or ``rolled_back`` is committed."""
 
-    def rolled_back(self) -> None:
-        """All that was processed since then is undone: throw away what it changed."""
+    def rolled_back(self) -> bool:
+        """All that was processed since then is undone: throw away what it changed.
+
+        Returns:
+            Whether the state of all partitions must be restored before more records come.
+        """
 
     def revoked(self, partitions: Sequence[int]) -> None:
         """These partitions have gone; forget their state."""

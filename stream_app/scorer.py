@@ -6,7 +6,7 @@ to know Kafka, transactions, Avro and ONNX: those are the ports it is given.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -215,6 +215,19 @@ class Scorer:
         del partitions
         return True
 
+    def is_full(self) -> bool:
+        """Never: time and size decide."""
+        return False
+
+    def quiet(self, partitions: Collection[int]) -> Collection[int]:
+        """Nothing to tell."""
+        del partitions
+        return ()
+
+    def conclude(self) -> Sequence[OutputBatch]:
+        """Nothing else."""
+        return ()
+
     def committed(self) -> None:
         """Tell the world what is now in the topics."""
         self._telemetry.count(PREDICTIONS, self._tally.predictions)
@@ -223,10 +236,11 @@ class Scorer:
         self._tally = _Tally()
         self._breaker.committed()
 
-    def rolled_back(self) -> None:
+    def rolled_back(self) -> bool:
         """Forget what was counted; the same records come again."""
         self._tally = _Tally()
         self._breaker.rolled_back()
+        return False
 
     def revoked(self, partitions: Sequence[int]) -> None:
         """Nothing to do: there is no state."""
