@@ -21,7 +21,7 @@ from stream_app.adapters.model.repository import ModelFiles, ModelRepository
 from stream_app.cli.options import ConfigOption, JsonOption, SetOption, read_tool_settings
 from stream_app.cli.output import print_json, print_table, warn
 from stream_app.cli.progress import Progress
-from stream_app.cli.reference_view import column_rows, described, summary
+from stream_app.cli.reference_view import column_rows, described, summary, threshold_rows
 from stream_app.errors import ConfigError
 from stream_app.settings import ModelSettings, Settings
 
@@ -132,7 +132,7 @@ def build(
     if as_json:
         print_json({"file": str(target), **described(stored)})
         return
-    _tell(stored, files)
+    _tell(stored)
     typer.echo(f"wrote {target}")
 
 
@@ -169,17 +169,20 @@ def show(
     if as_json:
         print_json({"file": str(files.folder / REFERENCE_FILE), **described(stored)})
         return
-    _tell(stored, files)
+    _tell(stored)
     if html is not None:
         typer.echo(f"wrote {html}")
 
 
-def _tell(stored: StoredReference, files: ModelFiles) -> None:
+def _tell(stored: StoredReference) -> None:
     lines, warnings = summary(stored)
     for line in lines:
         typer.echo(line)
     columns, rows, right = column_rows(stored.reference)
     print_table(columns, rows, right=right)
+    columns, rows, right = threshold_rows(stored.reference)
+    if rows:
+        print_table(columns, rows, title="a window of n rows has drift from", right=right)
     for text in warnings:
         warn(text)
 

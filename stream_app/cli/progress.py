@@ -63,4 +63,4 @@ class Progress:
             self._bar.update(self._task, completed=share, told=told, description=self._title)
         elif time.monotonic() >= self._next_line_s:
             self._next_line_s = time.monotonic() + _LINE_EVERY_S
-            self._console.print(f"{self._title}: {share:.0%}, {told}")
+            self._console.print(f"{self._title}: {share:.0%}" + (f", {told}" if told else ""))

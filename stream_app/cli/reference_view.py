@@ -7,10 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
+import numpy as np
+
 from stream_app.adapters.drift.reference_file import StoredReference
 from stream_app.adapters.drift.reference_record import Times
 from stream_app.core.drift.reference import Apart, Column, Kind, Reference
+from stream_app.core.drift.significance import limits, threshold
+from stream_app.core.drift.statistics.names import Statistic
 
+WINDOW_SIZES = (100, 1_000, 10_000)
+_SHORT = {
+    Statistic.JENSEN_SHANNON: "Jensen-Shannon distance",
+    Statistic.JENSEN_SHANNON_16: "Jensen-Shannon distance",
+    Statistic.WASSERSTEIN: "Wasserstein, in sd",
+    Statistic.CORRELATION: "change of a correlation",
+}
 _FEW_ROWS = 10_000
 _TOP = 3
 
@@ -56,8 +67,46 @@ def column_rows(
     return head, rows, ("bins", "missing", "mean", "sd", "least", "greatest")
 
 
+def threshold_rows(
+    reference: Reference,
+) -> tuple[Sequence[str], list[Sequence[object]], Sequence[str]]:
+    """A table of what a statistic must reach to alert, in windows of some sizes; empty without."""
+    sizes = [f"n = {size:,}" for size in WINDOW_SIZES]
+    head = ("column", "statistic", *sizes, "kappa")
+    calibration = reference.calibration
+    if calibration is None:
+        return head, [], ()
+    reached = alerting_values(reference, WINDOW_SIZES)
+    rows: list[Sequence[object]] = []
+    for test, values, kappa in zip(calibration.tests, reached, calibration.kappa, strict=True):
+        name = reference.columns[test.column].name if test.column >= 0 else "(all numeric)"
+        rows.append((name, _SHORT[Statistic(test.statistic)], *map(_four, values), f"{kappa:.2f}"))
+    return head, rows, (*sizes, "kappa")
+
+
+def alerting_values(reference: Reference, sizes: Sequence[int]) -> list[list[float]]:
+    """Of each calibrated test, the statistic at which a window of each size has drift.
+
+    Windows are taken to have as many gaps as the reference.
+    """
+    calibration = reference.calibration
+    if calibration is None:
+        return []
+    valid = [
+        reference.columns[test.column].valid if test.column >= 0 else reference.co_rows
+        for test in calibration.tests
+    ]
+    of = np.array(valid, dtype=np.int64)
+    found = []
+    for size in sizes:
+        rows = np.maximum(of * size // reference.rows, 1)
+        least = limits(calibration, rows, of, reference.rows)
+        found.append(least * threshold(calibration, size))
+    return [list(map(float, values)) for values in np.stack(found, axis=1)]
+
+
 def described(stored: StoredReference) -> dict[str, object]:
-    """What JSON has of it: everything but the calibration's and the co-moments' numbers."""
+    """What JSON has of it: everything but the co-moments and the scores' bins."""
     reference, making = stored.reference, stored.making
     return {
         "id": stored.id,
@@ -73,8 +122,13 @@ def described(stored: StoredReference) -> dict[str, object]:
         "times": None if making.times is None else asdict(making.times),
         "sample_rows": making.sample_rows,
         "columns": [_column(column) for column in reference.columns],
+        "calibration": _calibration(reference),
         "correlated": [reference.columns[index].name for index in reference.correlated],
     }
+
+
+def _four(number: float) -> str | None:
+    return None if np.isnan(number) else f"{number:.4f}"
 
 
 def missing_share(column: Column, rows: int) -> float:
@@ -120,6 +174,30 @@ def _column(column: Column) -> dict[str, object]:
     if column.kind is Kind.DISCRETE:
         return {**found, "values": column.values.tolist()}
     return {**found, "names": list(column.names)}
+
+
+def _calibration(reference: Reference) -> dict[str, object] | None:
+    calibration = reference.calibration
+    if calibration is None:
+        return None
+    reached = alerting_values(reference, calibration.sizes.tolist())
+    names = [reference.columns[t.column].name if t.column >= 0 else None for t in calibration.tests]
+    parts = (calibration.tests, names, reached, calibration.kappa.tolist())
+    return {
+        "kind": calibration.kind,
+        "target": calibration.target,
+        "repeats": calibration.repeats,
+        "sizes": calibration.sizes.tolist(),
+        "tests": [
+            {
+                "column": name,
+                "statistic": test.statistic,
+                "kappa": kappa,
+                "alerts_from": [None if np.isnan(value) else value for value in values],
+            }
+            for test, name, values, kappa in zip(*parts, strict=True)
+        ],
+    }
 
 
 def _times_line(times: Times | None) -> str:

@@ -20,10 +20,12 @@ from stream_app.adapters.model.manifest_file import CONTRACT_FILE
 from stream_app.adapters.model.onnx_model import OnnxModel
 from stream_app.adapters.model.repository import ModelFiles
 from stream_app.core.columns import NO_TIMESTAMP, Tensor
-from stream_app.core.drift.profile import Survey, Tally
+from stream_app.core.drift.calibrate import calibrate
+from stream_app.core.drift.profile import Survey, Tally, rows_to_draw
 from stream_app.core.drift.reference import Reference, ScoreMap
 from stream_app.core.drift.row_sample import take_rows
 from stream_app.core.drift.score_map import ScoreTally, find_scores
+from stream_app.core.drift.statistics.accuracy import isotonic
 from stream_app.core.drift.watch import (
     Values,
     Watched,
@@ -38,6 +40,7 @@ from stream_app.scoring import Outputs, ScoringRules, score
 LEAST_ROWS = 200
 MOST_FAULTY = 0.1
 _BISECT_LIMIT = 64
+_FEW = 5
 
 
 class Phase(StrEnum):
@@ -98,6 +101,7 @@ def build_reference(
         survey.add(scored.values)
         job.note(scored)
     job.require_enough()
+    times = job.times()
     progress(Phase.BINNING, 0.0, 0)
     tally = Tally(survey.blank_columns())
     sample = survey.sample.values()
@@ -105,22 +109,35 @@ def build_reference(
     for values in whole or (scored.values for scored in job.scored(Phase.COUNTING)):
         tally.add(values)
         progress(Phase.COUNTING, tally.rows / job.rows, tally.rows)
+    columns = tally.columns()
+    calibration = None
+    if options.calibrated:
+        bins, coarse = rows_to_draw(columns, tally.correlated, sample)
+        progress(Phase.CALIBRATING, 0.0, 0)
+        calibration = calibrate(
+            columns,
+            bins,
+            tally.correlated,
+            coarse,
+            in_time_order=times is not None and times.in_order,
+            progress=lambda share: progress(Phase.CALIBRATING, share, 0),
+        )
     reference = Reference(
         model_name=files.name,
         model_version=files.version,
         rows=tally.rows,
-        columns=tally.columns(),
+        columns=columns,
         correlated=tally.correlated,
         co_moments=tally.co_moments(),
         co_rows=tally.co_rows,
         scores=job.score_map(),
-        calibration=None,
+        calibration=calibration,
     )
     making = Making(
         model_sha256=files.model_sha256,
         contract_sha256=files.manifest.files[CONTRACT_FILE].sha256,
         faults={Fault.of(code).name: rows for code, rows in job.faults.items()},
-        times=job.times(),
+        times=times,
         sample_rows=len(sample),
     )
     return reference, making
@@ -216,7 +233,18 @@ class _Job:
         Raises:
             ConfigError: no label is a class of the model.
         """
-        return None
+        if self._scores is None:
+            return None
+        counts, right = self._scores.counted()
+        if not counts.any():
+            told = ", ".join(sorted(self._scores.unknown)[:_FEW]) or "nothing"
+            raise ConfigError(
+                f"--label {self._options.label}: holds no class of the model, which has "
+                f"{', '.join(self._scores.labels)}; it holds {told}; say with --classes what it "
+                "calls them"
+            )
+        probability = [isotonic(*each) for each in zip(counts, right, strict=True)]
+        return self._scores.score_map(np.stack(probability))
 
     def times(self) -> Times | None:
         """The events' times, if all have one."""

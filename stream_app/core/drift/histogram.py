@@ -54,7 +54,7 @@ def histogram_of(column: Column) -> Histogram:
     place = np.clip(np.searchsorted(edges, high[is_single], side="left") - 1, 0, BARS - 1)
     is_shown = (high[is_single] >= begin) & (high[is_single] <= end)
     held = shares[is_single][is_shown]
-    single: Float64Array = np.bincount(place[is_shown], weights=held, minlength=BARS) * 1.0
+    single = np.bincount(place[is_shown], weights=held, minlength=BARS).astype(np.float64)
     outside = max(0.0, 1.0 - float(spread.sum() + single.sum()))
     return Histogram(edges, spread, single, outside if outside > 1e-9 else 0.0)
 

@@ -15,7 +15,6 @@ from stream_app.core.columns import Int64Array
 from stream_app.core.columns import Kind as Cell
 from stream_app.core.drift.bins import (
     APART,
-    MOST_DISCRETE,
     Binner,
     choose_names,
     group_bins,
@@ -23,12 +22,8 @@ from stream_app.core.drift.bins import (
     numeric_edges,
     plain_name,
 )
-from stream_app.core.drift.exact_sums import ExactSums, root_of
+from stream_app.core.drift.exact_sums import ExactSums
 from stream_app.core.drift.reference import (
-    COARSE_MOST,
-    COARSE_UNIT,
-    MOST_UNITS,
-    UNIT,
     Apart,
     Column,
     Float64Array,
@@ -37,11 +32,11 @@ from stream_app.core.drift.reference import (
     Role,
 )
 from stream_app.core.drift.row_sample import RowSample, rows_to_keep
+from stream_app.core.drift.units import coarse_units, near_values
+from stream_app.core.drift.value_range import ValueRange
 from stream_app.core.drift.watch import Values, Watched
 
 MOST_CORRELATED = 64
-_LEAST_SD = 1e-290
-"""Below it one standard deviation has no inverse to speak of: the column counts as constant."""
 
 _NO_INTS = np.empty(0, dtype=np.int64)
 _NO_FLOATS = np.empty(0, dtype=np.float64)
@@ -59,7 +54,7 @@ class Survey:
         """
         self.watched = tuple(watched)
         self.sample = RowSample(sample_rows or rows_to_keep(len(self.watched)))
-        self._ranges = [_Range() for _ in self.watched]
+        self._ranges = [ValueRange() for _ in self.watched]
         self._codes = [
             np.zeros(len(each.categories or ()), dtype=np.int64) for each in self.watched
         ]
@@ -142,7 +137,7 @@ class Tally:
                 continue
             numbers = values.numbers[valid, index] + 0.0
             self._sums[index].add(numbers, bins[valid])
-            near = np.clip(numbers, column.moments.clip_low, column.moments.clip_high)
+            near = near_values(numbers, column.moments)
             self._apart[index, Apart.CLIPPED] += np.count_nonzero(near != numbers)
             if index in places:
                 complete &= valid
@@ -171,64 +166,24 @@ class Tally:
         return replace(done, means=means, groups=group_bins(counts))
 
 
-def units_of(numbers: Float64Array, moments: Moments) -> Int64Array:
-    """How far values within the clipping range are from the mean, in units; 0 if it is constant."""
-    scale = UNIT / moments.sd if moments.sd else 0.0
-    return np.rint((numbers - moments.mean) * scale).astype(np.int64)
+def rows_to_draw(
+    columns: Sequence[Column], correlated: Sequence[int], sample: Values
+) -> tuple[Int64Array, Int64Array]:
+    """The sample as calibration draws from it.
 
-
-def coarse_units(numbers: Float64Array, moments: Moments) -> Int64Array:
-    """The same, as coarse as co-moments have it."""
-    step = UNIT // COARSE_UNIT
-    coarse = (units_of(numbers, moments) + step // 2) // step
-    return np.clip(coarse, -COARSE_MOST, COARSE_MOST)
-
-
-class _Range:
-    """What is known of a column of numbers after the first look."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.least, self.greatest = np.inf, -np.inf
-        self.distinct: Float64Array = _NO_FLOATS
-        self._is_few = True
-        self._sum, self._squares = ExactSums(), ExactSums()
-
-    def add(self, numbers: Float64Array) -> None:
-        if not len(numbers):
-            return
-        self.count += len(numbers)
-        self.least = min(self.least, float(numbers.min()))
-        self.greatest = max(self.greatest, float(numbers.max()))
-        self._sum.add(numbers)
-        self._squares.add_squares(numbers)
-        if self._is_few:
-            self.distinct = np.union1d(self.distinct, numbers)
-            is_whole = bool((self.distinct == np.rint(self.distinct)).all())
-            self._is_few = is_whole and len(self.distinct) <= MOST_DISCRETE
-            if not self._is_few:
-                self.distinct = _NO_FLOATS
-
-    @property
-    def is_discrete(self) -> bool:
-        """One value is a constant, and has something below and above; none has no range at all."""
-        return self._is_few and len(self.distinct) != 1
-
-    def moments(self) -> Moments:
-        total = self._sum.total()
-        mean = float(total / self.count)
-        square = (self._squares.total() * self.count - total * total) / self.count**2
-        sd = root_of(square)
-        sd = sd if sd >= _LEAST_SD else 0.0
-        reach, farthest = self.greatest - self.least, sd * (MOST_UNITS / UNIT)
-        return Moments(
-            mean=mean,
-            sd=sd,
-            least=self.least,
-            greatest=self.greatest,
-            clip_low=max(self.least - reach, mean - farthest),
-            clip_high=min(self.greatest + reach, mean + farthest),
-        )
+    Returns:
+        Bins, shape ``(k, columns)``, ``APART`` where a value is in none; and coarse values of the
+        correlated columns, shape ``(k, correlated)``, which mean nothing where one is in none.
+    """
+    binner = Binner(columns, is_reference=True)
+    bins = np.stack([binner.bins(index, sample) for index in range(len(columns))], axis=1)
+    coarse = np.zeros((len(sample), len(correlated)), dtype=np.int64)
+    for place, index in enumerate(correlated):
+        valid, moments = bins[:, index] != APART, columns[index].moments
+        if moments is not None:
+            near = near_values(sample.numbers[valid, index], moments)
+            coarse[valid, place] = coarse_units(near, moments)
+    return bins, coarse
 
 
 def _column(watched: Watched, kind: Kind, bins: int) -> Column:

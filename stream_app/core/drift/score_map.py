@@ -162,6 +162,11 @@ class ScoreTally:
         right = held // SCORE_BINS == truth[known]
         self._right += np.bincount(held[right], minlength=size)
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What labels call the classes."""
+        return self._source.labels
+
     def counted(self) -> tuple[Int64Array, Int64Array]:
         """Rows, and those of them that were right; int64, shape ``(classes, SCORE_BINS)``."""
         shape = (len(self._source.labels), SCORE_BINS)
