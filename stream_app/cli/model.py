@@ -11,6 +11,7 @@ from stream_app.adapters.model.onnx_model import load_model
 from stream_app.adapters.model.onnx_session import open_session
 from stream_app.adapters.model.pack import pack_model
 from stream_app.adapters.model.repository import ModelFiles, ModelRepository
+from stream_app.cli import model_reference
 from stream_app.cli.contract import read_file
 from stream_app.cli.options import ConfigOption, JsonOption, SetOption, read_tool_settings
 from stream_app.cli.output import print_json, print_table, warn
@@ -25,6 +26,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
 )
+app.add_typer(model_reference.app, name="reference")
 
 NameArgument = Annotated[
     str | None,
