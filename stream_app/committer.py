@@ -105,7 +105,7 @@ class Committer:
         other: whoever has lost the partitions cannot speak for them.
         """
         drained = self._source.drained()
-        told = self._processor.quiet(drained.keys()) if drained else ()
+        told = self._processor.quiet(drained) if drained else ()
         if not told:
             return
         try:

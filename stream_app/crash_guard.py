@@ -6,7 +6,7 @@ that must be processed one by one, and the one that becomes a dead letter withou
 Refuses to know how a record kills: no exception is ever seen of that.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -165,9 +165,9 @@ class CrashGuard:
         """See the port."""
         return self._processor.is_full()
 
-    def quiet(self, partitions: Collection[int]) -> Collection[int]:
+    def quiet(self, next_offsets: Mapping[int, int]) -> Collection[int]:
         """See the port."""
-        return self._processor.quiet(partitions)
+        return self._processor.quiet(next_offsets)
 
     def conclude(self) -> Sequence[OutputBatch]:
         """See the port."""

@@ -239,12 +239,12 @@ class Processor(Protocol):
     def is_full(self) -> bool:
         """Whether what was processed since the last commit should be committed now."""
 
-    def quiet(self, partitions: Collection[int]) -> Collection[int]:
+    def quiet(self, next_offsets: Mapping[int, int]) -> Collection[int]:
         """Nothing is left to fetch of these partitions, and no unit is open.
 
         Returns:
-            Those of which the processor has something to tell: a unit without records begins,
-            with their next offsets, and :meth:`conclude` may add to it.
+            Those of which the processor has something to tell: a unit without records begins, or
+            is rolled back, with their next offsets, and :meth:`conclude` adds to it.
         """
 
     def conclude(self) -> Sequence[OutputBatch]:

@@ -443,8 +443,8 @@ class Echo:
     def is_full(self) -> bool:
         return self.since_commit >= self.full_at
 
-    def quiet(self, partitions: Collection[int]) -> Collection[int]:
-        return sorted(set(partitions) & self.tells_quiet_of)
+    def quiet(self, next_offsets: Mapping[int, int]) -> Collection[int]:
+        return sorted(set(next_offsets) & self.tells_quiet_of)
 
     def conclude(self) -> Sequence[OutputBatch]:
         self.concluded += 1

@@ -104,6 +104,10 @@ BATCH_BOUND_RECORDS = _gauge(
 STEP_SECONDS = _seconds(
     "stream_app_step_seconds", "Time of one step of the path for one micro-batch.", "step"
 )
+DRIFT_PARTIAL_BYTES = _counter(
+    "stream_app_drift_partial_bytes_total",
+    "Bytes of committed drift partials, before compression.",
+)
 END_TO_END_SECONDS = _seconds(
     "stream_app_end_to_end_seconds",
     "From the oldest record timestamp of a transaction to its commit.",

@@ -22,7 +22,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     ),
     frozenset(
         {"scorer", "scoring", "loop", "committer", "recovery", "unit", "credentials"}
-        | {"crash_guard", "patience", "admission"}
+        | {"crash_guard", "patience", "admission", "drift_tally"}
     ),
     frozenset({"adapters"}),
     frozenset({"wiring", "preflight", "readiness", "terminal"}),

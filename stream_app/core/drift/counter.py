@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream_app.core.columns import NO_TIMESTAMP, Int32Array, Int64Array, UInt8Array, UInt16Array
+from stream_app.core.drift.bins import Binner
 from stream_app.core.drift.layout import SPARSE_BYTES, Layout, Tables, row_bytes
 from stream_app.core.drift.partial import Form, WindowDelta
 from stream_app.core.drift.reference import Float64Array
@@ -123,6 +124,7 @@ class WindowCounter:
         self._layout = layout
         self._window_ms = window_ms
         self._way = way
+        self._binner = Binner(layout.reference.columns)
         self._windows: dict[int, _Window] = {}
         self._states = layout.empty(4)
         self.rows_without_time = 0
@@ -135,6 +137,8 @@ class WindowCounter:
 
     def cells(self, values: Values, slots: Int64Array, times_ms: Int64Array) -> Cells:
         """Find where each value is counted."""
+        for column in values.texts:
+            values.numbers[:, column] = self._binner.bins(column, values)
         shape = (values.numbers.shape[1], len(values))
         places, units = np.empty(shape, dtype=np.int32), np.empty(shape, dtype=np.int64)
         self._way.find_cells(values.numbers, values.kinds, self._layout.tables, places, units)

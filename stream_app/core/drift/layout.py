@@ -164,7 +164,7 @@ class Layout:
     def _tables(self) -> Tables:
         columns = self.reference.columns
         numbers = [_numbers(column) for column in columns]
-        codes = [column.bin_of_code for column in columns]
+        codes = [_codes(column) for column in columns]
         firsts = np.cumsum([0, *map(len, numbers)])
         code_firsts = np.cumsum([0, *map(len, codes)])
         of_codes = [column.kind is Kind.CATEGORY for column in columns]
@@ -193,6 +193,13 @@ class Layout:
 
 def _numbers(column: Column) -> Float64Array:
     return column.edges if column.kind is Kind.NUMERIC else column.values
+
+
+def _codes(column: Column) -> Int64Array:
+    """The bins of a tensor's codes. Strings are given as their bins, which are looked up before."""
+    if column.kind is Kind.CATEGORY and not len(column.bin_of_code):
+        return np.arange(column.bins, dtype=np.int64)
+    return column.bin_of_code
 
 
 def _ints(numbers: Iterable[int]) -> Int64Array:
