@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream_app.core.columns import Int64Array
-from stream_app.core.drift.calibration_kernels import Int16Array, count_bins, sum_products
+from stream_app.core.drift.draw_kernels import Int16Array, count_bins, sum_products
 from stream_app.core.drift.measures import (
     ALL_COLUMNS,
     Tally,
