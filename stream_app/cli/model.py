@@ -6,6 +6,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from stream_app.adapters.drift.reference_file import find_reference
 from stream_app.adapters.model.manifest_file import Tolerance
 from stream_app.adapters.model.onnx_model import load_model
 from stream_app.adapters.model.onnx_session import open_session
@@ -152,7 +153,10 @@ def verify(
     config: ConfigOption = None,
     assignments: SetOption = None,
 ) -> None:
-    """Load a version as a scorer would: hashes, signature, contract, golden vectors, provider."""
+    """Load a version as a scorer would: hashes, signature, contract, golden vectors, provider.
+
+    A reference beside it is read too: it must be whole, and of this model and contract.
+    """
     settings = read_tool_settings(config, assignments)
     files = _open(settings, name, version)
     batch = settings.batch
@@ -165,6 +169,9 @@ def verify(
         f"{model.name} version {model.version} ({model.content_hash}) is sound on "
         f"{model.execution_provider}: {files.golden.rows} golden rows agree, {micros:.1f} µs a row"
     )
+    reference = find_reference(files)
+    if reference is not None:
+        typer.echo(f"its reference {reference.id} of {reference.reference.rows:,} rows is sound")
 
 
 def _open(settings: Settings, name: str | None, version: str | None) -> ModelFiles:

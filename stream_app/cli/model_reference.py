@@ -115,6 +115,7 @@ def build(
         schema=None if schema is None else read_schema_file(schema),
         label=label,
         classes=[each for each in classes.split(",") if each],
+        max_value_bytes=settings.input.max_value_bytes,
         compiled=_wants_kernels(data) and warm_kernels() is not None,
     )
     # On the CPU and on one thread, wherever it is made: answers must not differ.
@@ -165,7 +166,7 @@ def show(
     if html is not None:
         from stream_app.adapters.drift.reference_page import write_page  # noqa: PLC0415  # an extra
 
-        write_page(html, stored)
+        write_page(html, stored, [*summary(stored)[0]])
     if as_json:
         print_json({"file": str(files.folder / REFERENCE_FILE), **described(stored)})
         return

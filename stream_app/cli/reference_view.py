@@ -55,6 +55,9 @@ def summary(stored: StoredReference) -> tuple[list[str], list[str]]:
     empty = [column.name for column in reference.columns if not column.valid]
     if empty:
         warnings.append(f"no value at all in {', '.join(empty)}: nothing there can be compared")
+    constant = [each.name for each in reference.columns if each.moments and not each.moments.sd]
+    if constant:
+        warnings.append(f"constant: {', '.join(constant)}; there any other value is drift")
     return lines, warnings
 
 
@@ -150,7 +153,7 @@ def _row(column: Column, rows: int) -> Sequence[object]:
     moments = column.moments
     if moments is not None:
         numbers = (moments.mean, moments.sd, moments.least, moments.greatest)
-        return (*head, *(f"{number:.5g}" for number in numbers), "")
+        return (*head, *(f"{number:.6g}" for number in numbers), "")
     if not column.valid:
         return (*head, None, None, None, None, "")
     names = top_names(column)

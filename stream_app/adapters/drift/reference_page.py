@@ -4,7 +4,7 @@ Decides what a person sees of each kind of column. Plotly is an extra and large:
 when a page is wanted, and not before.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import pairwise
 from pathlib import Path
@@ -18,8 +18,10 @@ from stream_app.core.drift.reference import SCORE_BINS, Apart, Column, Kind, Ref
 from stream_app.errors import ConfigError
 
 _BLUE, _ORANGE, _GREY = "#3b6ea5", "#d9822b", "#9aa4ad"
+_LINES = (_BLUE, _ORANGE, "#4f9d69", "#a0519a", "#7a6a4f")
 _MOST_NAMES = 15
 _NAME_LETTERS = 24
+_LEGEND = {"orientation": "h", "y": 1.12, "x": 1, "xanchor": "right"}
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 1320px; padding: 0 1rem;
        color: #1c2733; background: #fff; }
@@ -33,8 +35,8 @@ p { margin: .2rem 0; color: #46525e; }
 """
 
 
-def write_page(path: Path, stored: StoredReference) -> None:
-    """Write the page.
+def write_page(path: Path, stored: StoredReference, told: Sequence[str]) -> None:
+    """Write the page; ``told`` are its first lines.
 
     Raises:
         ConfigError: Plotly is not installed, or the file cannot be written.
@@ -52,7 +54,7 @@ def write_page(path: Path, stored: StoredReference) -> None:
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<title>Reference {escape(stored.id)}</title><style>{_STYLE}</style>",
             f"<script>{get_plotlyjs()}</script></head><body>",
-            *_body(stored),
+            *_body(stored, told),
             "</body></html>\n",
         )
     )
@@ -62,10 +64,10 @@ def write_page(path: Path, stored: StoredReference) -> None:
         raise ConfigError(f"--html {path}: cannot be written ({exc.strerror})") from exc
 
 
-def _body(stored: StoredReference) -> Iterator[str]:
+def _body(stored: StoredReference, told: Sequence[str]) -> Iterator[str]:
     reference = stored.reference
     yield f"<h1>{escape(reference.model_name)} version {escape(reference.model_version)}</h1>"
-    yield f"<p>Reference {stored.id}: {reference.rows:,} rows, by {escape(stored.created_by)}.</p>"
+    yield from (f"<p>{escape(line)}</p>" for line in told)
     for role, title in (("input", "What the model was given"), ("output", "What it answered")):
         columns = [column for column in reference.columns if column.origin.role.value == role]
         if columns:
@@ -84,8 +86,8 @@ def _card(column: Column, rows: int) -> str:
     moments = column.moments
     if moments is not None:
         told.append(
-            f"mean {moments.mean:.5g}, sd {moments.sd:.5g}, "
-            f"from {moments.least:.5g} to {moments.greatest:.5g}"
+            f"mean {moments.mean:.6g}, sd {moments.sd:.6g}, "
+            f"from {moments.least:.6g} to {moments.greatest:.6g}"
         )
     missing = column.apart[: Apart.CLIPPED]
     for place, count in zip(Apart, missing.tolist(), strict=False):
@@ -99,7 +101,7 @@ def _card(column: Column, rows: int) -> str:
             told.append(f"{histogram.outside:.1%} of values are outside of the picture")
         return _panel(column.name, "; ".join(told), _bars_of(histogram))
     names, shares = _frequencies(column)
-    told.append(f"{len(names)} values" if len(names) <= _MOST_NAMES else f"of {len(names)} values")
+    told.append(f"{len(names)} values")
     figure = _names_figure(names, shares) if column.kind is Kind.CATEGORY else _discrete(column)
     return _panel(column.name, "; ".join(told), figure)
 
@@ -107,7 +109,7 @@ def _card(column: Column, rows: int) -> str:
 def _bars_of(histogram: Histogram) -> str:
     edges = histogram.edges
     middles = (edges[:-1] + edges[1:]) / 2
-    labels = [f"{low:.5g} to {high:.5g}" for low, high in pairwise(edges)]
+    labels = [f"{low:.6g} to {high:.6g}" for low, high in pairwise(edges)]
     traces = [_bars(middles, histogram.spread, labels, "between", _BLUE, edges[1] - edges[0])]
     if histogram.single.any():
         own = _bars(
@@ -137,6 +139,7 @@ def _discrete(column: Column) -> str:
         "x": values,
         "y": (column.counts[: len(values)] / column.valid).tolist(),
         "marker": {"color": _BLUE},
+        "width": min(0.85, len(values) / 8),
         "hovertemplate": "%{x}: %{y:.2%}<extra></extra>",
     }
     return _figure([trace], xaxis={"type": "category"})
@@ -203,10 +206,8 @@ def _scores(scores: ScoreMap | None) -> Iterator[str]:
         return
     middles = (np.arange(SCORE_BINS) + 0.5) / SCORE_BINS
     traces = []
-    for label, counts, probability in zip(
-        scores.labels, scores.counts, scores.probability, strict=True
-    ):
-        held = counts > 0
+    for place, label in enumerate(scores.labels):
+        probability, held = scores.probability[place], scores.counts[place] > 0
         traces.append(
             {
                 "type": "scatter",
@@ -214,6 +215,7 @@ def _scores(scores: ScoreMap | None) -> Iterator[str]:
                 "x": middles[held].tolist(),
                 "y": probability[held].tolist(),
                 "name": escape(f"predicted {label}"),
+                "line": {"color": _LINES[place % len(_LINES)]},
                 "hovertemplate": "score %{x:.3f}: right %{y:.1%}<extra></extra>",
             }
         )
@@ -231,7 +233,9 @@ def _scores(scores: ScoreMap | None) -> Iterator[str]:
     total = int(scores.counts.sum())
     told = f"{total:,} rows with a label, {int(scores.right.sum()) / max(1, total):.2%} right"
     xaxis = {"title": {"text": "score of the predicted class"}}
-    yield _panel("How often a score is right", told, _figure(traces, xaxis=xaxis, showlegend=True))
+    legend = {"x": 1, "xanchor": "right", "y": 0, "yanchor": "bottom"}
+    figure = _figure(traces, xaxis=xaxis, showlegend=True, legend=legend)
+    yield _panel("How often a score is right", told, figure)
 
 
 def _panel(title: str, told: str, figure: str) -> str:
@@ -250,13 +254,12 @@ def _figure(
     figure = Figure(data=traces)
     figure.update_layout(
         height=260,
-        margin={"l": 48, "r": 12, "t": 8, "b": 40},
+        margin={"l": 48, "r": 12, "t": 8, "b": 34},
         template="plotly_white",
         bargap=0.15,
-        legend={"orientation": "h", "y": 1.12, "x": 1, "xanchor": "right"},
         xaxis=xaxis or {},
-        yaxis=yaxis or {"tickformat": ".1%", "rangemode": "tozero"},
-        **{"showlegend": False, **layout},
+        yaxis=yaxis or {"tickformat": ".0%", "rangemode": "tozero"},
+        **{"showlegend": False, "legend": _LEGEND, **layout},
     )
     html: str = figure.to_html(
         full_html=False,

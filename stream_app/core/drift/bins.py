@@ -18,7 +18,6 @@ from stream_app.core.drift.watch import Values
 
 BASE_BINS = 64
 """Of a numeric column, by quantiles; and a value that so large a part of rows has is one itself."""
-GROUPS = 16
 MOST_DISCRETE = 20
 """Distinct whole numbers that are still names rather than amounts."""
 MOST_NAMES = 255
@@ -47,34 +46,14 @@ def numeric_edges(values: Float64Array, least: float, greatest: float) -> Float6
     ranks = -(-np.arange(1, BASE_BINS) * count // BASE_BINS) - 1
     distinct, held = np.unique(ordered, return_counts=True)
     atoms = distinct[held * BASE_BINS >= count]
-    edges = np.concatenate([ordered[ranks], atoms, np.nextafter(atoms, -np.inf), [greatest]])
+    with np.errstate(over="ignore"):  # below the least double is minus infinity: no bin less
+        below_least, below_atoms = np.nextafter(least, -np.inf), np.nextafter(atoms, -np.inf)
+    edges = np.concatenate([ordered[ranks], atoms, below_atoms, [greatest]])
     inner = edges[(edges > least) & (edges <= greatest)]
     # ``least`` ends a bin only where it is alone in one.
     own = atoms[atoms == least]
-    found: Float64Array = np.unique(np.concatenate([[np.nextafter(least, -np.inf)], own, inner]))
+    found: Float64Array = np.unique(np.concatenate([[below_least], own, inner]))
     return found
-
-
-def group_bins(counts: Int64Array) -> Int64Array:
-    """Groups of neighbouring bins with about equal shares, for statistics that suffer from many.
-
-    Args:
-        counts: Of a numeric column; the first and the last bin are outside the reference's range.
-
-    Returns:
-        int64, shape ``(bins,)``: the group of each bin, from 0, without gaps; the outer bins are
-        groups of their own.
-    """
-    inner = counts[1:-1]
-    before = np.cumsum(inner) - inner
-    # By the middle of each bin's mass, in whole numbers.
-    place = GROUPS * (2 * before + inner) // max(1, 2 * int(inner.sum()))
-    # Where nothing is, there is no mass to go by: it joins what comes before.
-    for bin_ in np.flatnonzero(inner == 0).tolist():
-        place[bin_] = place[bin_ - 1] if bin_ else 0
-    _, dense = np.unique(np.minimum(place, GROUPS - 1), return_inverse=True)
-    last = int(dense.max()) + 2
-    return np.concatenate([[0], dense + 1, [last]]).astype(np.int64)
 
 
 def plain_name(text: str) -> str:

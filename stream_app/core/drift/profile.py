@@ -17,7 +17,6 @@ from stream_app.core.drift.bins import (
     APART,
     Binner,
     choose_names,
-    group_bins,
     is_valid,
     numeric_edges,
     plain_name,
@@ -32,6 +31,7 @@ from stream_app.core.drift.reference import (
     Role,
 )
 from stream_app.core.drift.row_sample import RowSample, rows_to_keep
+from stream_app.core.drift.statistics.groups import groups_of
 from stream_app.core.drift.units import coarse_units, near_values
 from stream_app.core.drift.value_range import ValueRange
 from stream_app.core.drift.watch import Values, Watched
@@ -163,7 +163,7 @@ class Tally:
         if blank.moments is None:
             return done
         means = _means(blank.edges, counts, self._sums[index], blank.moments)
-        return replace(done, means=means, groups=group_bins(counts))
+        return replace(done, means=means, groups=groups_of(counts))
 
 
 def rows_to_draw(

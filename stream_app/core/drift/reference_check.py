@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from stream_app.core.drift.bins import GROUPS, MOST_NAMES
+from stream_app.core.drift.bins import MOST_NAMES
 from stream_app.core.drift.reference import (
     SCORE_BINS,
     Apart,
@@ -21,6 +21,7 @@ from stream_app.core.drift.reference import (
     Role,
     ScoreMap,
 )
+from stream_app.core.drift.statistics.groups import MOST_GROUPS
 
 _OUTER = 2
 _LEAST_NUMERIC = 3
@@ -99,8 +100,8 @@ def _numeric_faults(column: Column) -> Iterator[str]:
         yield "means of bins fall"
     steps = np.diff(column.groups)
     is_dense = column.groups[0] == 0 and ((steps == 0) | (steps == 1)).all()
-    if not is_dense or steps[0] != 1 or steps[-1] != 1 or column.groups[-1] > GROUPS + 1:
-        yield f"groups: expected neighbours, at most {GROUPS} and the outer two"
+    if not is_dense or steps[0] != 1 or steps[-1] != 1 or column.groups[-1] > MOST_GROUPS + 1:
+        yield f"groups: expected neighbours, at most {MOST_GROUPS} and the outer two"
     if not _are_moments(moments):
         yield "moments: expected clip_low <= least <= mean <= greatest <= clip_high, and sd >= 0"
 
