@@ -24,6 +24,7 @@ from pydantic_settings import (
 )
 
 from stream_app.errors import ConfigError
+from stream_app.settings_drift import DriftSettings
 from stream_app.settings_kafka import AUTO_INSTANCE_ID, KafkaSettings
 from stream_app.settings_rules import contradictions
 from stream_app.settings_sections import (
@@ -90,6 +91,7 @@ class Settings(BaseSettings):
     batch: BatchSettings = BatchSettings()
     start: StartSettings = StartSettings()
     dead_letters: DeadLetterSettings = DeadLetterSettings()
+    drift: DriftSettings = DriftSettings()
     http: HttpSettings = HttpSettings()
     worker: WorkerSettings = WorkerSettings()
     log: LogSettings = LogSettings()
@@ -107,7 +109,7 @@ class Settings(BaseSettings):
     @property
     def partials_topic(self) -> str:
         """The topic of drift partials, by setting or by convention."""
-        return self.output.partials_topic or f"{self.input.topic}.drift.partials"
+        return self.drift.partials_topic or f"{self.input.topic}.drift.partials"
 
     @property
     def output_framing(self) -> Framing:

@@ -131,7 +131,7 @@ def _topic_collisions(settings: "Settings") -> list[str]:
         "input.topic": settings.input.topic,
         "output.predictions_topic": settings.predictions_topic,
         "output.dlq_topic": settings.dlq_topic,
-        "output.partials_topic": settings.partials_topic,
+        "drift.partials_topic": settings.partials_topic,
     }
     names = list(topics)
     return [

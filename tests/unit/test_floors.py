@@ -18,7 +18,13 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"core", "errors", "resources", "verify"}),
     frozenset(
         {"ports", "settings", "settings_rules", "settings_sections", "failpoints", "health"}
-        | {"settings_security", "settings_kafka", "settings_values", "surroundings"}
+        | {
+            "settings_security",
+            "settings_kafka",
+            "settings_drift",
+            "settings_values",
+            "surroundings",
+        }
     ),
     frozenset(
         {"scorer", "scoring", "loop", "committer", "recovery", "unit", "credentials"}

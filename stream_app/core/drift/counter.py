@@ -139,9 +139,11 @@ class WindowCounter:
         """Find where each value is counted."""
         for column in values.texts:
             values.numbers[:, column] = self._binner.bins(column, values)
-        shape = (values.numbers.shape[1], len(values))
-        places, units = np.empty(shape, dtype=np.int32), np.empty(shape, dtype=np.int64)
-        self._way.find_cells(values.numbers, values.kinds, self._layout.tables, places, units)
+        # Both lie column by column already, so that this copies nothing.
+        numbers, kinds = map(np.ascontiguousarray, (values.numbers.T, values.kinds.T))
+        places = np.empty(numbers.shape, dtype=np.int32)
+        units = np.empty(numbers.shape, dtype=np.int64)
+        self._way.find_cells(numbers, kinds, self._layout.tables, places, units)
         return Cells(places, units, slots, times_ms)
 
     def add(self, cells: Cells) -> None:

@@ -34,15 +34,15 @@ def find_cells(numbers, kinds, tables, places, units):
     """Where each value is counted.
 
     Args:
-        numbers: See ``watch.Values``.
-        kinds: Likewise.
+        numbers: float64, shape ``(d, k)``; see ``watch.Values``, whose shape is the other way.
+        kinds: uint8, likewise.
         tables: See ``layout.Tables``.
         places: int32, shape ``(d, k)``; filled: twice the place in the column's section (from the
             number of bins on: apart), and 1 more where the value was clipped.
         units: int64, likewise; filled: from the mean; 0 where the column has no sums.
     """
     column_kinds, _, all_bins, firsts, lengths, edges, codes, means, scales, lows, highs, _ = tables
-    rows = len(numbers)
+    rows = numbers.shape[1]
     for column in range(len(column_kinds)):
         kind, bins = column_kinds[column], all_bins[column]
         begin, length = firsts[column], lengths[column]
@@ -51,7 +51,7 @@ def find_cells(numbers, kinds, tables, places, units):
             own = edges[begin : begin + length]
             for row in range(rows):
                 of = np.uintp(row)
-                number = numbers[of, column]
+                number = numbers[column, of]
                 # The edges below the number: all are compared, several at a time. A search by
                 # halves takes six times as long, since which half it is cannot be foreseen.
                 # Of what is no value anything is found.
@@ -63,12 +63,12 @@ def find_cells(numbers, kinds, tables, places, units):
                 units[column, of] = np.int64(np.rint((near - mean) * scale))
         for row in range(rows):
             of = np.uintp(row)
-            given = kinds[of, column]
+            given = kinds[column, of]
             if given == _VALUE and kind == _NUMERIC:
                 continue
             place = bins - 1
             if given == _VALUE:
-                number = numbers[of, column]
+                number = numbers[column, of]
                 if kind == _DISCRETE:
                     for index in range(length):
                         if edges[np.uintp(begin + index)] == number:

@@ -30,7 +30,7 @@ def find_cells(
     for column, kind in enumerate(tables.kind.tolist()):
         bins, begin = int(tables.bins[column]), int(tables.first[column])
         of_column = slice(begin, begin + int(tables.length[column]))
-        values, given = numbers[:, column], kinds[:, column].astype(np.int64)
+        values, given = numbers[column], kinds[column].astype(np.int64)
         is_value = given == Kind.VALUE
         place = np.where(given == Kind.UNSEEN, bins - 1, bins + given - 1)
         near = np.clip(values, tables.low[column], tables.high[column])

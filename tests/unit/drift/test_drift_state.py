@@ -20,7 +20,8 @@ BOTH = pytest.mark.parametrize("way", [kernels, plain], ids=["compiled", "plain"
 def cells(way: ModuleType, values: Values) -> tuple[Int32Array, Int64Array]:
     shape = (6, len(values))
     places, units = np.empty(shape, dtype=np.int32), np.empty(shape, dtype=np.int64)
-    way.find_cells(values.numbers, values.kinds, SMALL.tables, places, units)
+    numbers, kinds = np.ascontiguousarray(values.numbers.T), np.ascontiguousarray(values.kinds.T)
+    way.find_cells(numbers, kinds, SMALL.tables, places, units)
     return places, units
 
 
