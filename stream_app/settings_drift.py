@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from stream_app.settings_sections import MAX_TIME_DIFFERENCE_S
 from stream_app.settings_values import Positive, PositiveInt, Section
 
 _DAY_S = 86_400
@@ -29,8 +30,10 @@ class DriftSettings(Section):
     idle_after_s: Positive = Field(
         30.0, description="A partition that brings nothing for so long keeps no window open."
     )
-    retention_s: Positive = Field(
+    retention_s: float = Field(
         604_800.0,
+        gt=0,
+        le=MAX_TIME_DIFFERENCE_S,
         description="For so long, in event time, a closed window is revised by late events.",
     )
     min_rows: PositiveInt = Field(30, description="Windows with fewer predictions raise no alert.")
