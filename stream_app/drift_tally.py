@@ -80,6 +80,8 @@ class DriftTally:
         self._scores = layout.reference.scores
         self._counter = WindowCounter(layout, config.stream.window_ms, way)
         self._encode = encode
+        self._way = way
+        self._origins = tuple(column.origin for column in self._columns)
         self._clock = clock
         self._telemetry = telemetry
         self._covered: dict[int, _Covered] = {}
@@ -101,8 +103,7 @@ class DriftTally:
         rows = scores.rows
         self._last = None
         if len(rows):
-            origins = [column.origin for column in self._columns]
-            values = read_values(origins, events, rows, scores.outputs)
+            values = read_values(self._origins, events, rows, scores.outputs)
             all_rows = len(rows) == len(events)
             cells = self._counter.cells(
                 values, self._slots(scores), times_ms if all_rows else times_ms[rows]
@@ -181,12 +182,13 @@ class DriftTally:
 
     def _cover(self, records: RecordBatch, times_ms: Int64Array) -> None:
         now_s = self._clock.now_s()
-        firsts, nexts = records.first_offsets(), records.next_offsets()
-        greatest = np.full(max(firsts) + 1, NO_TIMESTAMP, dtype=np.int64)
-        np.maximum.at(greatest, records.partition, times_ms)
-        for partition, first in firsts.items():
+        found = np.full((3, int(records.partition.max()) + 1), NO_TIMESTAMP, dtype=np.int64)
+        firsts, lasts, greatest = found
+        self._way.cover_rows(records.partition, records.offset, times_ms, firsts, lasts, greatest)
+        for partition in np.flatnonzero(lasts >= 0).tolist():
+            first = int(firsts[partition])
             covered = self._covered.setdefault(partition, _Covered(first, first))
-            covered.last = nexts[partition] - 1
+            covered.last, covered.is_idle = int(lasts[partition]), False
             covered.greatest_ms = max(covered.greatest_ms, int(greatest[partition]))
             self._heard_s[partition] = now_s
             self._told_idle.discard(partition)

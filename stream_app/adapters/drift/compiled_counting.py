@@ -28,6 +28,7 @@ def load() -> bool:
     rows, states = np.empty(0, dtype=np.intp), layout.empty(1)
     out = np.empty(0, dtype=np.uint8)
     tables = layout.tables
+    kernels.cover_rows(np.empty(0, dtype=np.int32), nothing, nothing, nothing, nothing, nothing)
     kernels.find_cells(numbers, kinds, tables, places, units)
     kernels.add_cells(
         places, units, nothing, nothing, 1, tables, layout.co_rows, layout.scores, states
@@ -42,6 +43,7 @@ def load() -> bool:
         map(
             was_compiled,
             (
+                kernels.cover_rows,
                 kernels.find_cells,
                 kernels.add_cells,
                 kernels.write_rows,

@@ -25,6 +25,17 @@ _KEPT_ROWS: Final = 64
 class Arithmetic(Protocol):
     """``kernels.py`` or ``plain.py``."""
 
+    def cover_rows(
+        self,
+        partitions: Int32Array,
+        offsets: Int64Array,
+        times_ms: Int64Array,
+        firsts: Int64Array,
+        lasts: Int64Array,
+        greatest: Int64Array,
+    ) -> None:
+        """See ``kernels.cover_rows``."""
+
     def find_cells(
         self,
         numbers: Float64Array,
@@ -149,9 +160,7 @@ class WindowCounter:
     def add(self, cells: Cells) -> None:
         """Count rows."""
         starts, inverse = self._starts(cells.times_ms)
-        of_start = np.array([self._open(start).place for start in starts], dtype=np.int64)
-        windows = np.append(of_start, -1)[inverse]
-        self._count(cells, windows, 1)
+        self._count(cells, [self._open(start).place for start in starts], inverse, 1)
         rows = np.bincount(inverse, minlength=len(starts) + 1).tolist()
         self.rows_without_time += rows.pop()
         for number, (start, count) in enumerate(zip(starts, rows, strict=True)):
@@ -165,8 +174,7 @@ class WindowCounter:
     def remove(self, cells: Cells) -> None:
         """Take rows out again that were added to windows still open."""
         starts, inverse = self._starts(cells.times_ms)
-        of_start = np.array([self._windows[start].place for start in starts], dtype=np.int64)
-        self._count(cells, np.append(of_start, -1)[inverse], -1)
+        self._count(cells, [self._windows[start].place for start in starts], inverse, -1)
         rows = np.bincount(inverse, minlength=len(starts) + 1).tolist()
         self.rows_without_time -= rows.pop()
         for start, count in zip(starts, rows, strict=True):
@@ -218,10 +226,10 @@ class WindowCounter:
             window = self._windows[start] = _Window(place)
         return window
 
-    def _count(self, cells: Cells, windows: Int64Array, weight: int) -> None:
-        layout = self._layout
+    def _count(self, cells: Cells, windows: list[int], inverse: Int64Array, weight: int) -> None:
+        layout, of_row = self._layout, np.array([*windows, -1], dtype=np.int64)[inverse]
         self._way.add_cells(
-            cells.places, cells.units, cells.slots, windows, weight,
+            cells.places, cells.units, cells.slots, of_row, weight,
             layout.tables, layout.co_rows, layout.scores, self._states,
         )  # fmt: skip
 

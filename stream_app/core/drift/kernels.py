@@ -11,7 +11,7 @@ from stream_app.core.avro.kernels.encode import put_long
 from stream_app.core.avro.kernels.varints import read_long
 from stream_app.core.avro.opcodes import Reason
 from stream_app.core.columns import Kind
-from stream_app.core.drift.layout import ROWS, KindCode, Sum
+from stream_app.core.drift.layout import BLOCK, ROWS, KindCode, Sum
 from stream_app.core.drift.reference import COARSE_MOST, COARSE_UNIT, MOST_UNITS, UNIT, Apart
 from stream_app.core.jit import kernel
 
@@ -27,6 +27,27 @@ _MOST = COARSE_MOST
 _ROWS = ROWS
 _MOST_UNITS = MOST_UNITS
 _FINE = int(Reason.NONE)
+_BLOCK = BLOCK
+
+
+@kernel
+def cover_rows(partitions, offsets, times_ms, firsts, lasts, greatest):
+    """Of each partition, what a batch covers.
+
+    Args:
+        partitions: int32, shape ``(k,)``: each row's.
+        offsets: int64, likewise.
+        times_ms: int64, likewise.
+        firsts: int64, by partition; filled where the batch has rows of it: the first offset.
+        lasts: int64, likewise: the last.
+        greatest: int64, likewise: the greatest of the times, or what was there if that is greater.
+    """
+    for row in range(len(partitions) - 1, -1, -1):
+        firsts[partitions[row]] = offsets[row]
+    for row in range(len(partitions)):
+        of = np.uintp(partitions[row])
+        lasts[of] = offsets[row]
+        greatest[of] = max(greatest[of], times_ms[row])
 
 
 @kernel
@@ -41,23 +62,30 @@ def find_cells(numbers, kinds, tables, places, units):
             number of bins on: apart), and 1 more where the value was clipped.
         units: int64, likewise; filled: from the mean; 0 where the column has no sums.
     """
-    column_kinds, _, all_bins, firsts, lengths, edges, codes, means, scales, lows, highs, _ = tables
+    column_kinds, _, all_bins, firsts, lengths, edges, all_marks, first_marks = tables[:8]
+    codes, means, scales, lows, highs, _ = tables[8:]
     rows = numbers.shape[1]
     for column in range(len(column_kinds)):
         kind, bins = column_kinds[column], all_bins[column]
         begin, length = firsts[column], lengths[column]
         mean, scale, low, high = means[column], scales[column], lows[column], highs[column]
         if kind == _NUMERIC:
+            blocks = length // _BLOCK
             own = edges[begin : begin + length]
+            marks = all_marks[first_marks[column] : first_marks[column] + blocks - 1]
             for row in range(rows):
                 of = np.uintp(row)
                 number = numbers[column, of]
-                # The edges below the number: all are compared, several at a time. A search by
-                # halves takes six times as long, since which half it is cannot be foreseen.
-                # Of what is no value anything is found.
-                place = 0
-                for index in range(length):
-                    place += own[np.uintp(index)] < number
+                # The edges below the number: first whole blocks, then those of the next one, all
+                # compared at once. A search by halves takes ten times as long, since which half it
+                # is cannot be foreseen. Of what is no value anything is found.
+                block = 0
+                for index in range(blocks - 1):
+                    block += marks[np.uintp(index)] < number
+                place = block * _BLOCK
+                at = np.uintp(place)
+                for index in range(_BLOCK):
+                    place += own[at + np.uintp(index)] < number
                 near = min(max(number, low), high)
                 places[column, of] = 2 * place + (near != number)
                 units[column, of] = np.int64(np.rint((near - mean) * scale))
@@ -100,11 +128,11 @@ def add_cells(places, units, slots, windows, weight, tables, co_rows, scores, st
         scores: Likewise.
         states: int64, shape ``(windows, size)``; changed.
     """
-    column_kinds, begins, all_bins, _, _, _, _, _, _, _, _, correlated = tables
+    column_kinds, begins, all_bins, correlated = tables[0], tables[1], tables[2], tables[13]
     rows, pairs = len(windows), 0
     for column in range(len(correlated)):
         pairs = max(pairs, correlated[column] + 1)
-    coarse = np.zeros((pairs, rows), dtype=np.int32)
+    coarse = np.zeros((pairs, rows), dtype=np.int16)
     complete = np.ones(rows, dtype=np.bool_)
     end = 0
     while end < rows:
@@ -165,10 +193,12 @@ def add_cells(places, units, slots, windows, weight, tables, co_rows, scores, st
                     coarse[pair, of] = 0
         at = co_rows + 1
         for one in range(pairs):
+            mine = coarse[one, first:end]
             for other in range(one, pairs):
+                others = coarse[other, first:end]
                 products = np.int64(0)
-                for row in range(first, end):
-                    products += np.int64(coarse[one, np.uintp(row)]) * coarse[other, np.uintp(row)]
+                for row in range(len(mine)):
+                    products += np.int64(mine[row]) * np.int64(others[row])
                 state[np.uintp(at)] += weight * products
                 at += 1
 

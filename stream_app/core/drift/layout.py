@@ -34,6 +34,9 @@ ROWS = 0
 SPARSE_BYTES = 20
 """At most, of a number of a state when it is written."""
 
+BLOCK = 8
+"""Edges that are compared at a time."""
+
 _VARINT_BYTES = 10
 
 
@@ -84,6 +87,9 @@ class Tables(NamedTuple):
         first: int64: where its edges, values or codes begin in ``numbers``, or ``codes``.
         length: int64: how many they are.
         numbers: float64: edges of numeric and values of discrete columns, one behind the other.
+            Edges come in blocks of ``BLOCK``, the last filled up with infinity.
+        marks: float64: the last edge of each block but the last, likewise.
+        first_mark: int64: where a column's begin.
         codes: int64: the bins of codes, likewise.
         mean: float64: of the reference.
         scale: float64: units in one; 0 for constant columns.
@@ -98,6 +104,8 @@ class Tables(NamedTuple):
     first: Int64Array
     length: Int64Array
     numbers: Float64Array
+    marks: Float64Array
+    first_mark: Int64Array
     codes: Int64Array
     mean: Float64Array
     scale: Float64Array
@@ -164,6 +172,10 @@ class Layout:
     def _tables(self) -> Tables:
         columns = self.reference.columns
         numbers = [_numbers(column) for column in columns]
+        marks = [
+            own[BLOCK - 1 : -1 : BLOCK] if column.kind is Kind.NUMERIC else np.empty(0)
+            for column, own in zip(columns, numbers, strict=True)
+        ]
         codes = [_codes(column) for column in columns]
         firsts = np.cumsum([0, *map(len, numbers)])
         code_firsts = np.cumsum([0, *map(len, codes)])
@@ -182,6 +194,8 @@ class Layout:
                 for is_code, code, number in zip(of_codes, codes, numbers, strict=True)
             ),
             numbers=np.concatenate([np.empty(0), *numbers]),
+            marks=np.concatenate([np.empty(0), *marks]),
+            first_mark=np.cumsum([0, *map(len, marks)])[:-1].astype(np.int64),
             codes=np.concatenate([np.empty(0, dtype=np.int64), *codes]),
             mean=_reals(0.0 if m is None else m.mean for m in moments),
             scale=_reals(0.0 if m is None or not m.sd else UNIT / m.sd for m in moments),
@@ -192,7 +206,10 @@ class Layout:
 
 
 def _numbers(column: Column) -> Float64Array:
-    return column.edges if column.kind is Kind.NUMERIC else column.values
+    if column.kind is not Kind.NUMERIC:
+        return column.values
+    missing = -len(column.edges) % BLOCK
+    return np.concatenate([column.edges, np.full(missing, np.inf)])
 
 
 def _codes(column: Column) -> Int64Array:

@@ -23,6 +23,20 @@ from stream_app.core.drift.reference import (
 _VARINT_BITS = 70
 
 
+def cover_rows(
+    partitions: Int32Array,
+    offsets: Int64Array,
+    times_ms: Int64Array,
+    firsts: Int64Array,
+    lasts: Int64Array,
+    greatest: Int64Array,
+) -> None:
+    """See ``kernels.cover_rows``."""
+    firsts[partitions[::-1]] = offsets[::-1]  # of several rows the last stays
+    lasts[partitions] = offsets
+    np.maximum.at(greatest, partitions, times_ms)
+
+
 def find_cells(
     numbers: Float64Array, kinds: UInt8Array, tables: Tables, places: Int32Array, units: Int64Array
 ) -> None:

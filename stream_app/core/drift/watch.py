@@ -140,27 +140,27 @@ def read_values(
     numbers = np.zeros((count, len(origins)), dtype=np.float64, order="F")
     kinds = np.zeros((count, len(origins)), dtype=np.uint8, order="F")
     texts: dict[int, Sequence[str]] = {}
-    all_rows = count == len(events)
+    every = count == len(events)
+    given = events.kinds if every else events.kinds[rows]
     flat: dict[tuple[Role, str], Tensor] = {}
     for column, origin in enumerate(origins):
         key = (origin.role, origin.tensor)
         if key not in flat:
-            is_input = origin.role is Role.INPUT
-            tensor = events.tensors[origin.tensor] if is_input else outputs[origin.tensor]
-            flat[key] = tensor.reshape(len(tensor), -1)
-        tensor = flat[key]
+            if origin.role is Role.OUTPUT:
+                tensor = outputs[origin.tensor]
+            else:
+                tensor = events.tensors[origin.tensor]
+                tensor = tensor if every else tensor[rows]
+            flat[key] = tensor.reshape(count, -1)
+        found = _of_row(flat[key], origin)
         if origin.role is Role.INPUT:
-            found = _of_row(tensor, origin)
-            found = found if all_rows else found[rows]
-            kinds[:, column] = events.kinds[:, origin.feature][() if all_rows else rows]
-        else:
-            found = _of_row(tensor, origin)
+            kinds[:, column] = given[:, origin.feature]
         if found.dtype.kind in "OUST":
             texts[column] = found.tolist()
-            continue
-        numbers[:, column] = found
-        if found.dtype.kind == "f":
-            _mark_non_finite(numbers[:, column], kinds[:, column])
+        else:
+            numbers[:, column] = found
+    if not np.isfinite(numbers).all():
+        _mark_non_finite(numbers, kinds)
     return Values(numbers, kinds, texts)
 
 
@@ -201,8 +201,6 @@ def entropy_of(tensor: Tensor) -> Float64Array:
 
 def _mark_non_finite(numbers: Float64Array, kinds: UInt8Array) -> None:
     """Outputs have no kinds of their own, and a mean may overflow."""
-    if np.isfinite(numbers).all():
-        return
     plain = kinds == Kind.VALUE
     kinds[plain & np.isnan(numbers)] = Kind.NAN
     kinds[plain & (numbers == np.inf)] = Kind.POSITIVE_INFINITY
