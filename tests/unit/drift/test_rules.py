@@ -1,4 +1,4 @@
-"""Laws of alert rules: of windows alone, in order; nothing told twice, nothing taken back unsaid."""
+"""Laws of alert rules: of windows alone, in order; told once, and taken back aloud."""
 
 import random
 from dataclasses import replace
