@@ -218,6 +218,17 @@ def test_a_constant_column_alarms_at_two_rows_that_differ_and_not_at_one() -> No
     assert found[1] < 1 < found[2] < found[3]
 
 
+def test_where_all_is_constant_one_row_that_differs_is_no_drift_either() -> None:
+    made = Made.of(np.full((5_000, 1), 4.0), (0,), ())
+    calibration = calibrated(made, sizes=(1_000,), repeats=50)
+    window = np.full((1_000, 1), 4.0)
+    assert judged(made, calibration, made.coded(window)) == 0
+    window[0] = 5.0
+    assert 0.5 < judged(made, calibration, made.coded(window)) < 1
+    window[1] = 5.0
+    assert judged(made, calibration, made.coded(window)) > 1
+
+
 def test_a_column_without_values_is_not_tested() -> None:
     made = Made.of(plain(np.random.default_rng(12), 500), PLAIN, ())
     empty = replace(made.columns[1], counts=np.zeros(made.columns[1].bins, np.int64))

@@ -191,6 +191,15 @@ def test_nearly_equal_shares_are_a_distance_and_not_the_root_of_a_rounding_error
     assert 0 <= hellinger(reference, current) <= 1
 
 
+@pytest.mark.parametrize("statistic", [jensen_shannon, hellinger, total_variation, l_infinity])
+def test_nothing_is_further_apart_than_1(statistic: Statistic) -> None:
+    generator = np.random.default_rng(12)
+    for _ in range(300):
+        reference, current = generator.integers(0, 50, (2, 66))
+        reference[::2] = current[1::2] = 0
+        assert 0 <= statistic(reference, current) <= 1
+
+
 @every
 def test_a_side_without_rows_is_no_number_and_no_other_window_minds(statistic: Statistic) -> None:
     reference, windows = np.array([3, 4, 5]), np.array([[0, 0, 0], [3, 4, 5]])
