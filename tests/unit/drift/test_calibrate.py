@@ -163,6 +163,14 @@ def test_the_same_reference_gives_the_same_bytes_whatever_else_was_drawn() -> No
     assert alone.q99[:, 0].tobytes() == first.q99[:, 1].copy().tobytes()
 
 
+def test_coarse_values_of_rows_that_lack_one_of_them_are_not_looked_at() -> None:
+    values = mixed(np.random.default_rng(1), 2_000)
+    made = Made.of(values, KINDS, (0, 1, 7))
+    before = calibrated(made, repeats=50)
+    made.sample.coarse[made.sample.bins[:, 7] < 0] = 8_000
+    assert calibrated(made, repeats=50).q99.tobytes() == before.q99.tobytes()
+
+
 def test_slices_of_memory_leave_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     made = mixed_reference(2_000)
     whole = calibrated(made, repeats=50)

@@ -188,6 +188,19 @@ def test_an_alert_by_sum_that_turns_critical_is_the_same_alert() -> None:
     assert (updated.level, updated.reason) == (Level.CRITICAL, Reason.FAR)
 
 
+def test_a_statistic_without_a_score_is_neither_loud_nor_quiet() -> None:
+    unscored = Score("x", "w", 1.0, nan, True)
+    windows = [*windows_of("lqq"), window(3, unscored)]
+    assert len(judge("m", "drift", windows).alerts) == 1, "not closed"
+
+
+@pytest.mark.parametrize("windows", [windows_of("q" * 500), deviations(*[3.0] * 500)])
+def test_memory_does_not_grow_with_windows_that_are_alike(windows: list[WindowScores]) -> None:
+    (column,) = judge("m", "drift", windows).memory
+    assert len(column.quiet) <= 3
+    assert sum(len(one.grounds) for one in column.sums) <= 4
+
+
 some_scores = st.builds(
     Score,
     column=st.sampled_from("xyz"),
