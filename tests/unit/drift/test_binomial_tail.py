@@ -37,6 +37,15 @@ def test_tails_are_sums_of_probabilities(rows: int, rate: float) -> None:
     assert binomial_tail(counts, rows, rate) == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("deviations", [0.5, 2.0, 5.0])
+@pytest.mark.parametrize("rate", [0.01, 0.3, 0.9])
+def test_ten_million_rows_leave_all_digits(rate: float, deviations: float) -> None:
+    rows = 10**7
+    count = int(rows * rate + deviations * (rows * rate * (1 - rate)) ** 0.5)
+    expected = stats.beta.cdf(rate, count, rows - count + 1)
+    assert binomial_tail(count, rows, rate) == pytest.approx(expected, rel=3e-10)
+
+
 def test_far_out_the_logarithm_goes_on_where_a_double_ends() -> None:
     assert binomial_tail(10**6, 10**7, 0.01) == 0
     expected = stats.binom.logpmf(10**6, 10**7, 0.01)

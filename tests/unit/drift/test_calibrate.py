@@ -163,6 +163,14 @@ def test_the_same_reference_gives_the_same_bytes_whatever_else_was_drawn() -> No
     assert alone.q99[:, 0].tobytes() == first.q99[:, 1].copy().tobytes()
 
 
+def test_coarse_values_of_rows_that_lack_one_of_them_are_not_looked_at() -> None:
+    values = mixed(np.random.default_rng(1), 2_000)
+    made = Made.of(values, KINDS, (0, 1, 7))
+    before = calibrated(made, repeats=50)
+    made.sample.coarse[made.sample.bins[:, 7] < 0] = 8_000
+    assert calibrated(made, repeats=50).q99.tobytes() == before.q99.tobytes()
+
+
 def test_slices_of_memory_leave_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     made = mixed_reference(2_000)
     whole = calibrated(made, repeats=50)
@@ -216,6 +224,17 @@ def test_a_constant_column_alarms_at_two_rows_that_differ_and_not_at_one() -> No
         window[:differ, 1] = 5.0
         found.append(judged(made, calibration, made.coded(window)))
     assert found[1] < 1 < found[2] < found[3]
+
+
+def test_where_all_is_constant_one_row_that_differs_is_no_drift_either() -> None:
+    made = Made.of(np.full((5_000, 1), 4.0), (0,), ())
+    calibration = calibrated(made, sizes=(1_000,), repeats=50)
+    window = np.full((1_000, 1), 4.0)
+    assert judged(made, calibration, made.coded(window)) == 0
+    window[0] = 5.0
+    assert 0.5 < judged(made, calibration, made.coded(window)) < 1
+    window[1] = 5.0
+    assert judged(made, calibration, made.coded(window)) > 1
 
 
 def test_a_column_without_values_is_not_tested() -> None:

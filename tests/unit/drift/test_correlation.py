@@ -72,6 +72,15 @@ def test_a_column_without_spread_correlates_with_nothing() -> None:
     assert change.greatest == 0
 
 
+def test_a_column_that_lost_its_spread_changed_in_pairs_and_not_with_itself() -> None:
+    coarse = drawn(3, 1_000, 0.5, 3)
+    stuck = coarse.copy()
+    stuck[:, 0] = 0
+    change = correlation_change(co_moments(coarse), co_moments(stuck), np.array(1_000))
+    assert (int(change.first), int(change.second)) == (0, 1)
+    assert float(change.greatest) == pytest.approx(0.5, abs=0.1)
+
+
 def test_a_window_without_rows_is_no_number() -> None:
     reference = co_moments(drawn(3, 100, 0.5, 3))
     windows = np.stack([np.zeros_like(reference), reference])

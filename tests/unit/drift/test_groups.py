@@ -35,6 +35,11 @@ def test_only_a_group_around_one_large_bin_has_more_than_its_part(inner: list[in
         assert members.sum() <= counts.sum() / MOST_GROUPS + members.max()
 
 
+def test_empty_bins_at_the_end_are_no_group_more() -> None:
+    groups = groups_of(np.array([0, *[100] * 64, 0, 0]))
+    assert int(groups[-1]) == MOST_GROUPS + 1
+
+
 def test_a_value_that_is_an_eighth_of_the_data_is_a_group_of_its_own() -> None:
     groups = groups_of(np.array([0, *[10] * 20, 100, *[10] * 50, 0]))
     assert np.count_nonzero(groups == groups[21]) == 1

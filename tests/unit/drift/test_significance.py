@@ -77,6 +77,13 @@ def test_one_size_alone_is_continued_by_the_power() -> None:
     assert interpolated(SIZES[:1], np.array([0.5]), 200, power=-1.0) == pytest.approx(0.25)
 
 
+def test_an_index_calibrated_at_one_size_falls_by_the_size_and_distances_by_its_root() -> None:
+    one = replace(CALIBRATION, sizes=SIZES[:1], q99=CALIBRATION.q99[:, :1])
+    limit = limits(one, np.full(4, 2_500), MANY, 10**12)
+    expected = [3 / 50, 1.5 * 2 / 50, 50 / 2_500, 4 / 50]
+    assert limit.tolist() == pytest.approx(expected, rel=1e-6)
+
+
 def test_a_score_of_1_is_the_quantile_and_no_number_stays_none() -> None:
     limit = limits(CALIBRATION, np.full(4, 1_000), MANY, 10**12)
     values = np.array([1.0, 2.0, 0.5, np.nan]) * limit

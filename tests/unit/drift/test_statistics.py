@@ -191,6 +191,18 @@ def test_nearly_equal_shares_are_a_distance_and_not_the_root_of_a_rounding_error
     assert 0 <= hellinger(reference, current) <= 1
 
 
+@pytest.mark.parametrize("statistic", [jensen_shannon, hellinger, total_variation, l_infinity])
+def test_nothing_is_further_apart_than_1(statistic: Statistic) -> None:
+    generator = np.random.default_rng(12)
+    for bins in (66, 175, 257):
+        reference, windows = (
+            generator.integers(1, 50, bins),
+            generator.integers(0, 50, (8_000, bins)),
+        )
+        reference[::2] = windows[:, 1::2] = 0
+        assert statistic(reference, windows).max() <= 1
+
+
 @every
 def test_a_side_without_rows_is_no_number_and_no_other_window_minds(statistic: Statistic) -> None:
     reference, windows = np.array([3, 4, 5]), np.array([[0, 0, 0], [3, 4, 5]])

@@ -9,7 +9,7 @@ Source: C. Loader, Fast and accurate computation of binomial probabilities (2000
 Jeffreys, Proc. R. Soc. A 186 (1946).
 """
 
-from math import ceil, exp, expm1, inf, lgamma, log, log1p, nan, pi, sqrt
+from math import ceil, exp, inf, lgamma, log, log1p, nan, pi, sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -54,7 +54,7 @@ def log_binomial_tail(count: int, rows: int, rate: float) -> float:
     # Below the mean it is nearly certain: what is left out is the smaller sum. By symmetry,
     # fewer than ``count`` with the defect are more than ``rows - count`` without it.
     missing = _log_upper(rows - count + 1, rows, 1.0 - rate)
-    return log(-expm1(missing)) if missing > -0.7 else log1p(-exp(missing))
+    return log1p(-exp(missing))
 
 
 def _log_upper(count: int, rows: int, rate: float) -> float:
