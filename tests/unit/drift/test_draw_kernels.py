@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_app.core.drift.kernels import count_bins, sum_products
+from stream_app.core.drift.draw_kernels import count_bins, sum_products
 from stream_app.core.drift.reference import COARSE_MOST
 
 
