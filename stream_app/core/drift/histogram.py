@@ -11,8 +11,8 @@ import numpy as np
 from stream_app.core.drift.reference import Column, Float64Array
 
 BARS = 48
-_MOST_STRETCH = 4.0
-"""Tails that make the picture more than so many times as wide as the middle 98 % are left out."""
+_MOST_STRETCH = 2.0
+"""A tail longer than so many times the middle is left out of the picture."""
 _LOW, _HIGH = 0.01, 0.99
 
 
@@ -65,9 +65,11 @@ def _range(column: Column, cumulated: Float64Array) -> tuple[float, float]:
     last = float(high[-1])
     if first == last:
         return first - 0.5, last + 0.5
+    # Of the bins in which the tails begin, the inner ends: the outer ones may be anywhere.
     at_first, at_last = np.searchsorted(cumulated, [_LOW, _HIGH]).tolist()
-    near_first, near_last = float(column.edges[at_first]), float(high[min(at_last, len(high) - 1)])
-    middle = near_last - near_first
-    if last - first > _MOST_STRETCH * middle > 0:
-        return max(first, near_first), near_last
-    return first, last
+    near_first, near_last = float(high[at_first]), float(high[max(at_last, 1) - 1])
+    longest = _MOST_STRETCH * (near_last - near_first)
+    if longest <= 0:
+        return first, last
+    begin = near_first if near_first - first > longest else first
+    return begin, near_last if last - near_last > longest else last

@@ -42,7 +42,8 @@ def column_of(numbers: np.ndarray, kinds: np.ndarray | None = None, **more: obje
 def bins_of(column: Column, numbers: list[float], kinds: list[Cell] | None = None) -> list[int]:
     cells = np.array(kinds or [Cell.VALUE] * len(numbers), dtype=np.uint8)
     values = Values(np.array(numbers)[:, None], cells[:, None], {})
-    return Binner([column]).bins(0, values).tolist()
+    found: list[int] = Binner([column]).bins(0, values).tolist()
+    return found
 
 
 def test_bins_of_distinct_values_hold_equal_shares() -> None:
