@@ -112,6 +112,31 @@ class Settings(BaseSettings):
         return self.drift.partials_topic or f"{self.input.topic}.drift.partials"
 
     @property
+    def partials_dlq_topic(self) -> str:
+        """The topic of partials that cannot be read."""
+        return f"{self.partials_topic}.dlq"
+
+    @property
+    def windows_topic(self) -> str:
+        """The topic of drift windows, by setting or by convention."""
+        return self.drift.windows_topic or f"{self.input.topic}.drift.windows"
+
+    @property
+    def alerts_topic(self) -> str:
+        """The topic of drift alerts, by setting or by convention."""
+        return self.drift.alerts_topic or f"{self.input.topic}.drift.alerts"
+
+    @property
+    def changelog_topic(self) -> str:
+        """The topic of the drift aggregator's state, by setting or by convention."""
+        return self.drift.changelog_topic or f"{self.input.topic}.drift.changelog"
+
+    @property
+    def drift_group(self) -> str:
+        """The consumer group of drift aggregators, by setting or by convention."""
+        return self.drift.group or f"{self.kafka.group}.drift"
+
+    @property
     def output_framing(self) -> Framing:
         """The framing of predictions."""
         return self.output.framing or self.input.framing

@@ -22,6 +22,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "settings_security",
             "settings_kafka",
             "settings_drift",
+            "ports_drift",
             "settings_values",
             "surroundings",
         }
@@ -29,9 +30,10 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset(
         {"scorer", "scoring", "loop", "committer", "recovery", "unit", "credentials"}
         | {"crash_guard", "patience", "admission", "drift_tally"}
+        | {"aggregator", "aggregator_outputs", "aggregator_state"}
     ),
     frozenset({"adapters"}),
-    frozenset({"wiring", "preflight", "readiness", "terminal"}),
+    frozenset({"wiring", "preflight", "readiness", "terminal", "wiring_drift", "preflight_drift"}),
     frozenset({"bench", "demo", "cli", "__main__"}),
 )
 """From the lowest to the highest; names are the modules directly under the package."""

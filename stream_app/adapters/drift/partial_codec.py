@@ -1,9 +1,11 @@
 """Partials as records: Avro, single-object encoding, schema ``schemas/drift_partial.avsc``.
 
-Decides the bytes. Refuses to know topics.
+Decides the bytes, both ways; nothing of what is decoded was believed before it was checked.
+Refuses to know topics.
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from io import BytesIO
 from typing import Any
@@ -11,18 +13,30 @@ from typing import Any
 import fastavro
 
 from stream_app.core.avro.canonical import fingerprint
-from stream_app.core.avro.framing import single_object_prefix
+from stream_app.core.avro.framing import (
+    SINGLE_OBJECT_BYTES,
+    Misframed,
+    key_name,
+    read_single_object,
+    single_object_prefix,
+)
 from stream_app.core.avro.gates import Rejection, admit
-from stream_app.core.columns import NO_TIMESTAMP
-from stream_app.core.drift.partial import Partial
+from stream_app.core.avro.wire import Walk, WireError
+from stream_app.core.columns import NO_TIMESTAMP, BytesColumn
+from stream_app.core.drift.merge import partial_fault
+from stream_app.core.drift.partial import Coverage, Form, Partial, Stream, WindowDelta
+from stream_app.core.faults import Fault
+from stream_app.ports_drift import Unreadable
 from stream_app.resources import schema_path
 
 FORMAT = 1
+_MOST_STREAMS = 1_000
+_FORMS = {int(form): form for form in Form}
 
 
 def encode_partial(partial: Partial) -> bytes:
     """One record's value."""
-    schema, prefix = _schema()
+    schema, prefix, _ = _schema()
     stream = partial.stream
     out = BytesIO()
     out.write(prefix)
@@ -67,10 +81,100 @@ def _letters(letters: Any) -> list[dict[str, int]]:
     return [{"code": code, "count": count} for code, count in sorted(letters.items())]
 
 
+class PartialCodec:
+    """See :class:`~stream_app.ports_drift.PartialDecoder`."""
+
+    def __init__(self) -> None:
+        self._streams: dict[tuple[str, str, str, str, int], Stream] = {}
+
+    def decode(self, values: BytesColumn) -> Sequence[Partial | Unreadable]:
+        """See the port."""
+        return [self._decode(value) for value in values]
+
+    def _decode(self, value: bytes | None) -> Partial | Unreadable:
+        schema, prefix, walk = _schema()
+        if value is None:
+            return Unreadable(Fault.TOMBSTONE, "the value is null")
+        if not value.startswith(prefix):
+            framed = read_single_object(value)
+            if isinstance(framed, Misframed):
+                return Unreadable(framed.fault, framed.detail)
+            return Unreadable(
+                Fault.UNKNOWN_SCHEMA,
+                f"{key_name(framed.key)} is not our schema's fingerprint: a scorer of another "
+                "version wrote it; update the aggregator, then send it again",
+            )
+        payload = value[SINGLE_OBJECT_BYTES:]
+        try:
+            walk.check(payload, 0)
+            partial = self._partial(fastavro.schemaless_reader(BytesIO(payload), schema, None))
+        except WireError as exc:
+            return Unreadable(exc.fault, exc.detail)
+        except ValueError as exc:  # a number that is no form; the walk let nothing else through
+            return Unreadable(Fault.OUT_OF_RANGE, str(exc))
+        fault = partial_fault(partial)
+        return partial if fault is None else Unreadable(Fault.OUT_OF_RANGE, fault)
+
+    def _partial(self, record: Any) -> Partial:
+        if record["format"] != FORMAT:
+            raise ValueError(f"format {record['format']}; this stream-app reads {FORMAT}")
+        names = (
+            record["model_name"], record["model_version"], record["role"],
+            record["reference_id"], record["window_ms"],
+        )  # fmt: skip
+        stream = self._streams.get(names)
+        if stream is None:
+            if len(self._streams) >= _MOST_STREAMS:
+                self._streams.clear()
+            stream = self._streams[names] = Stream(*names)
+        return Partial(
+            stream,
+            record["instance"],
+            record["part"],
+            record["parts"],
+            tuple(_coverage(entry) for entry in record["coverage"]),
+            tuple(
+                WindowDelta(
+                    each["start_ms"],
+                    each["rows"],
+                    _counted(each["letters"]),
+                    _form(each["form"]),
+                    each["counts"],
+                )
+                for each in record["windows"]
+            ),
+            record["rows_without_time"],
+            _counted(record["letters_without_time"]),
+        )
+
+
+def _coverage(entry: Mapping[str, Any]) -> Coverage:
+    greatest = entry["greatest_ms"]
+    return Coverage(
+        entry["partition"],
+        entry["first"],
+        entry["last"],
+        NO_TIMESTAMP if greatest is None else greatest,
+        entry["is_idle"],
+    )
+
+
+def _form(number: int) -> Form:
+    if number not in _FORMS:
+        raise ValueError(f"form {number} of counts is none of {sorted(_FORMS)}")
+    return _FORMS[number]
+
+
+def _counted(letters: Sequence[Mapping[str, int]]) -> dict[int, int]:
+    return {each["code"]: each["count"] for each in letters} if letters else {}
+
+
 @lru_cache(maxsize=1)
-def _schema() -> tuple[Any, bytes]:
+def _schema() -> tuple[Any, bytes, Walk]:
+    """As the library takes it, what is before each value, and the strict check of a value."""
     text = schema_path("drift_partial").read_text(encoding="utf-8")
     admitted = admit(text)
     if isinstance(admitted, Rejection):
         raise TypeError(f"our own schema: {admitted.detail}")
-    return fastavro.parse_schema(json.loads(text)), single_object_prefix(fingerprint(admitted))
+    prefix = single_object_prefix(fingerprint(admitted))
+    return fastavro.parse_schema(json.loads(text)), prefix, Walk(admitted)

@@ -1,0 +1,91 @@
+"""The aggregator on a real Kafka: windows of all partials, each once, whatever happens to it."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.aggregator_feed import WINDOW_MS, PartialsFeed, aggregator_job
+from tests.kafka_fixtures import RealKafka
+from tests.worker import Worker, Workers
+
+pytestmark = pytest.mark.kafka
+
+COMMAND = ("drift", "aggregate")
+
+
+def wait_merged(worker: Worker) -> None:
+    worker._until(
+        "it merges partials", lambda: worker.metric("stream_app_drift_partials_total") > 0, 60
+    )
+
+
+def test_killed_aggregators_leave_no_count_twice_and_none_out(
+    kafka: RealKafka, tmp_path: Path
+) -> None:
+    job = aggregator_job(kafka, tmp_path)
+    feed = PartialsFeed.of(job, seed=1, count=600)
+    share = len(feed.log) // 4
+    with Workers(job) as workers:
+        for point in ("after_send_offsets:2", "before_commit:3", "after_commit:2"):
+            victim = workers.start(command=COMMAND, failpoint=f"{point}:kill")
+            feed.send(share, abort_every=7)
+            assert victim.wait_exit(within_s=60) == -signal.SIGKILL
+        last = workers.start(command=COMMAND)
+        feed.send(abort_every=7)
+        told = feed.wait_all_told()
+        assert last.stop() == 0
+    assert feed.told() == told
+    assert all(window["exact"] for window in told.values())
+    assert any(length != WINDOW_MS for _, length, _ in told) == (20 * WINDOW_MS > 3_600_000)
+
+
+def test_aggregators_that_join_leave_and_freeze_share_the_streams(
+    kafka: RealKafka, tmp_path: Path
+) -> None:
+    job = aggregator_job(kafka, tmp_path)
+    feed = PartialsFeed.of(job, seed=2, count=600, span_ms=150 * WINDOW_MS)
+    share = len(feed.log) // 4
+    with Workers(job) as workers:
+        first = workers.start(command=COMMAND)
+        feed.send(share)
+        wait_merged(first)
+        second = workers.start(command=COMMAND)
+        feed.send(share, abort_every=5)
+        second.wait_owns(2)
+        first.pause()
+        feed.send(share)
+        second.wait_owns(4)
+        first.resume()
+        feed.send()
+        first.wait_owns(2)
+        told = feed.wait_all_told()
+        assert [worker.stop() for worker in (first, second)] == [0, 0]
+    hours = [window for (_, length, _), window in told.items() if length == 3_600_000]
+    assert hours
+    for hour in hours:
+        parts = [
+            window
+            for (role, length, start), window in told.items()
+            if (role, length) == (hour["role"], WINDOW_MS)
+            and 0 <= start - hour["start_ms"] < 3_600_000
+        ]
+        assert hour["rows"] == sum(part["rows"] for part in parts)
+        assert hour["columns"][0]["counts"] == [
+            sum(counts)
+            for counts in zip(*(part["columns"][0]["counts"] for part in parts), strict=True)
+        ]
+
+
+def test_a_reference_that_comes_later_is_waited_for(kafka: RealKafka, tmp_path: Path) -> None:
+    job = aggregator_job(kafka, tmp_path, model__repository=str(tmp_path / "models"))
+    (tmp_path / "models").mkdir()
+    feed = PartialsFeed.of(job, seed=3, count=100)
+    feed.send()
+    with Workers(job) as workers:
+        worker = workers.start("--set", "model.name=", command=COMMAND)
+        assert "reference" in worker.wait_for("paused")["reason"]
+        source = Path(__file__).parents[2] / "examples" / "car_loan" / "models" / "car_loan"
+        (tmp_path / "models" / "car_loan").symlink_to(source)
+        feed.wait_all_told()
+        assert worker.stop() == 0
