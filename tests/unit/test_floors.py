@@ -25,6 +25,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "ports_drift",
             "settings_values",
             "surroundings",
+            "processor",
         }
     ),
     frozenset(
