@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stream_app.adapters.drift.reference_file import REFERENCE_FILE, read_reference
-from stream_app.adapters.kafka.access_check import access_faults, hidden_topics
+from stream_app.adapters.kafka.access_check import access_faults
 from stream_app.adapters.kafka.admin import KafkaAdmin
-from stream_app.adapters.kafka.rights import on_topic
 from stream_app.adapters.model.repository import resolve_version
 from stream_app.errors import ConfigError, ExitStatus
-from stream_app.preflight import Finding, Preflight
+from stream_app.findings import Finding, size_findings, topic_findings
+from stream_app.preflight import Preflight
 from stream_app.settings_rules import missing_for_aggregating
 
 
@@ -71,16 +71,7 @@ class DriftPreflight(Preflight):
             return
         outputs = [settings.windows_topic, settings.changelog_topic, settings.dlq_topic]
         wanted = [settings.partials_topic, *outputs]
-        missing = [topic for topic in wanted if topic not in found]
-        hidden = hidden_topics(settings, missing) if missing else []
-        for topic in wanted:
-            if topic in found:
-                yield Finding("topics", ok=True, text=f"{topic}: {found[topic]} partitions")
-            elif topic in hidden:
-                self._fail("access", on_topic(settings, topic), ExitStatus.CONFIG)
-            else:
-                text = f"{topic} does not exist; create it: stream-app topics create"
-                self._fail("topics", text, ExitStatus.UNAVAILABLE)
+        self.findings += topic_findings(settings, found, wanted)
         partials, changelog = (found.get(topic) for topic in (wanted[0], settings.changelog_topic))
         if partials is not None and changelog is not None and partials != changelog:
             self._fail(
@@ -91,7 +82,7 @@ class DriftPreflight(Preflight):
                 ExitStatus.CONFIG,
             )
         there = [topic for topic in outputs if topic in found]
-        yield from self._sizes(KafkaAdmin(settings.kafka), there)
+        yield from size_findings(settings, there)
 
     def _access(self) -> Iterator[Finding]:
         settings = self.settings
@@ -102,7 +93,11 @@ class DriftPreflight(Preflight):
         if not KafkaAdmin(settings.kafka).has_controller():
             yield Finding("access", ok=True, text="not checked (the cluster has no controller)")
             return
-        faults = access_faults(settings, kept_in=settings.changelog_topic)
+        faults = access_faults(
+            settings,
+            [settings.windows_topic, settings.dlq_topic],
+            kept_in=settings.changelog_topic,
+        )
         if faults:
             raise ConfigError("\n".join(faults))
         yield Finding("access", ok=True, text="reads, writes and transactions are allowed")

@@ -34,7 +34,17 @@ FLOORS: tuple[frozenset[str], ...] = (
         | {"aggregator", "aggregator_outputs", "aggregator_state"}
     ),
     frozenset({"adapters"}),
-    frozenset({"wiring", "preflight", "readiness", "terminal", "wiring_drift", "preflight_drift"}),
+    frozenset(
+        {
+            "wiring",
+            "findings",
+            "preflight",
+            "readiness",
+            "terminal",
+            "wiring_drift",
+            "preflight_drift",
+        }
+    ),
     frozenset({"bench", "demo", "cli", "__main__"}),
 )
 """From the lowest to the highest; names are the modules directly under the package."""

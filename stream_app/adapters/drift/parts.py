@@ -13,7 +13,7 @@ from stream_app.adapters.drift.reference_file import (
     find_reference,
     require_reference,
 )
-from stream_app.adapters.model.repository import ModelRepository
+from stream_app.adapters.model.repository import ModelFiles, ModelRepository
 from stream_app.core.drift import plain
 from stream_app.core.drift.counter import Arithmetic
 from stream_app.core.drift.layout import Layout
@@ -36,7 +36,18 @@ def reference_for(settings: Settings, name: str, version: str) -> StoredReferenc
     if settings.drift.counting == "off":
         return None
     files = ModelRepository(settings.model.repository).open(name, version)
-    return require_reference(files) if settings.drift.counting == "on" else find_reference(files)
+    return reference_of(settings, files)
+
+
+def reference_of(settings: Settings, files: ModelFiles) -> StoredReference | None:
+    """The same, of a version that was read already."""
+    match settings.drift.counting:
+        case "off":
+            return None
+        case "on":
+            return require_reference(files)
+        case _:
+            return find_reference(files)
 
 
 def build_tally(

@@ -6,7 +6,7 @@ ids; a cluster without an authorizer grants everything, one that cannot be asked
 mock) grants what it is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import structlog
@@ -32,16 +32,17 @@ _PROBE_TIMEOUT_S = 2.0
 _INIT_TIMEOUT_S = 5.0
 
 
-def access_faults(settings: Settings, *, kept_in: str = "") -> list[str]:
+def access_faults(settings: Settings, outputs: Sequence[str], *, kept_in: str = "") -> list[str]:
     """Every right that is missing, one a line; blocks for some seconds at most.
 
     Args:
         settings: Of the worker.
+        outputs: Topics that it writes.
         kept_in: A topic that it writes and reads again, if there is one.
     """
     admin = KafkaAdmin(settings.kafka)
     return [
-        *_topic_faults(admin, settings, kept_in),
+        *_topic_faults(admin, settings, outputs, kept_in),
         *_group_faults(admin, settings),
         *_transaction_faults(settings),
     ]
@@ -68,12 +69,13 @@ def _metadata_code(consumer: Any, topic: str) -> int | None:
     return None if error is None else error.code()
 
 
-def _topic_faults(admin: KafkaAdmin, settings: Settings, kept_in: str) -> Iterator[str]:
+def _topic_faults(
+    admin: KafkaAdmin, settings: Settings, outputs: Sequence[str], kept_in: str
+) -> Iterator[str]:
     read, write = AclOperation.READ, AclOperation.WRITE
     needed = {
         settings.input.topic: [(read, read_topic(settings.input.topic))],
-        settings.predictions_topic: [(write, write_output(settings.predictions_topic))],
-        settings.dlq_topic: [(write, write_output(settings.dlq_topic))],
+        **{topic: [(write, write_output(topic))] for topic in outputs},
     }
     if kept_in:
         needed[kept_in] = [(read, read_topic(kept_in)), (write, write_output(kept_in))]
