@@ -22,7 +22,7 @@ from stream_app.aggregator_state import NOTE, PartitionStates
 from stream_app.core.columns import EventBatch, OutputBatch, RecordBatch, UInt16Array
 from stream_app.core.dead_letters import Origin, dead_letters
 from stream_app.core.drift.aggregate_state import position_record
-from stream_app.core.drift.closing import ClosingRules, Publication, close
+from stream_app.core.drift.closing import ClosingRules, Publication, close, due
 from stream_app.core.drift.counter import Arithmetic
 from stream_app.core.drift.layout import Layout
 from stream_app.core.drift.merge import Outcome, StreamState
@@ -52,6 +52,7 @@ class AggregatorConfig:
         rules: When windows are closed.
         min_rows: Windows with fewer are not judged.
         max_windows: A transaction that has touched so many is to end.
+        publish_budget_s: How long the publishing of one transaction may take.
     """
 
     windows_topic: str
@@ -60,6 +61,7 @@ class AggregatorConfig:
     rules: ClosingRules
     min_rows: int
     max_windows: int
+    publish_budget_s: float
 
 
 @dataclass(slots=True)
@@ -69,15 +71,42 @@ class _Open:
     Attributes:
         next_offsets: By partition.
         streams: Partition and key of those that it has touched.
-        tally: For the world, when it is committed: by metric's label.
+        unfinished: Of these, those that have more windows to tell of than fit in.
+        outcomes: Of partials; this and what follows is told to the world when it is committed.
+        letters: Dead letters by fault.
+        windows: Published ones by kind.
+        late: Records behind the retention.
     """
 
     next_offsets: dict[int, int] = field(default_factory=dict)
     streams: set[tuple[int, str]] = field(default_factory=set)
+    unfinished: set[tuple[int, str]] = field(default_factory=set)
     outcomes: Counter[str] = field(default_factory=Counter)
     letters: Counter[Fault] = field(default_factory=Counter)
     windows: Counter[str] = field(default_factory=Counter)
     late: int = 0
+
+
+@dataclass(slots=True)
+class _Pace:
+    """How many windows are told of in one transaction: as many as were measured to fit.
+
+    Attributes:
+        budget_s: For all of them.
+        each_s: For one: at first a guess, then a running average.
+    """
+
+    budget_s: float
+    each_s: float = 0.02
+
+    @property
+    def most(self) -> int:
+        """At least one, so that it gets on."""
+        return max(1, int(self.budget_s / self.each_s))
+
+    def took(self, seconds: float) -> None:
+        """One more was measured."""
+        self.each_s += 0.1 * (max(seconds, 1e-4) - self.each_s)
 
 
 class Aggregator:
@@ -99,7 +128,10 @@ class Aggregator:
         self._encoder = encoder
         self._references = references
         self._way = way
+        self._clock = clock
         self._telemetry = telemetry
+        self._pace = _Pace(config.publish_budget_s)
+        self._unfinished: set[tuple[int, str]] = set()
         self._states = PartitionStates(changelog, clock, config.changelog_topic)
         self._open = _Open()
 
@@ -161,21 +193,23 @@ class Aggregator:
         return touched >= self._config.max_windows
 
     def quiet(self, next_offsets: Mapping[int, int]) -> Collection[int]:
-        """Nothing to tell: what scorers say of idle partitions comes as partials."""
-        del next_offsets
-        return ()
+        """Windows that were too many for the transactions before."""
+        self._open.streams |= {place for place in self._unfinished if place[0] in next_offsets}
+        told = {partition for partition, _ in self._open.streams}
+        self._open.next_offsets |= {partition: next_offsets[partition] for partition in told}
+        return told
 
     def conclude(self) -> Sequence[OutputBatch]:
         """Windows that are told of now, and what a successor needs."""
         windows, changes = Rows(), Rows()
         for partition, key in sorted(self._open.streams):
             state = self._stream((partition, key))
-            closed, layout = close(state, self._config.rules), self._references.of(state.stream)
+            left = max(0, self._pace.most - len(windows))
+            closed = close(state, self._config.rules, left)
+            if closed.has_more:
+                self._open.unfinished.add((partition, key))
             for publication in closed.published:
-                counts = counts_of(state, publication, layout, self._way)
-                report = report_window(layout, counts, self._config.min_rows)
-                windows.add(partition, key.encode(), self._encoder.encode(report))
-                self._open.windows[_kind(state, publication)] += 1
+                self._publish(partition, state, publication, windows)
             write_down(partition, state, closed, self._way, changes)
         for partition, next_offset in sorted(self._open.next_offsets.items()):
             changes.add(partition, *position_record(next_offset))
@@ -184,6 +218,17 @@ class Aggregator:
             changes.batch(self._config.changelog_topic),
         )
         return [batch for batch in batches if len(batch)]
+
+    def _publish(
+        self, partition: int, state: StreamState, publication: Publication, windows: Rows
+    ) -> None:
+        started_s = self._clock.now_s()
+        layout = self._references.of(state.stream)
+        counts = counts_of(state, publication, layout, self._way)
+        value = self._encoder.encode(report_window(layout, counts, self._config.min_rows))
+        windows.add(partition, state.stream.to_key().encode(), value)
+        self._open.windows[_kind(state, publication)] += 1
+        self._pace.took(self._clock.now_s() - started_s)
 
     def _stream(self, place: tuple[int, str]) -> StreamState:
         partition, key = place
@@ -194,6 +239,7 @@ class Aggregator:
     def committed(self) -> None:
         """Tell the world what is now in the topics."""
         done, self._open = self._open, _Open()
+        self._unfinished = (self._unfinished - done.streams) | done.unfinished
         for partition, offset in done.next_offsets.items():
             self._states[partition].next_offset = offset
         for outcome, count in done.outcomes.items():
@@ -213,6 +259,7 @@ class Aggregator:
     def rolled_back(self) -> bool:
         """Throw all state away: what it was before the transaction nobody remembers."""
         self._open = _Open()
+        self._unfinished.clear()
         self._states.throw_away()
         return True
 
@@ -230,12 +277,19 @@ class Aggregator:
         """See :meth:`PartitionStates.restore`."""
         if not self._states.restore(partitions):
             return False
+        self._unfinished |= {
+            (partition, key)
+            for partition in partitions
+            for key, state in self._states[partition].streams.items()
+            if due(state, self._config.rules)
+        }
         self._tell_kept()
         return True
 
     def revoked(self, partitions: Sequence[int]) -> None:
         """Somebody else counts these now."""
         self._states.forget(partitions)
+        self._unfinished = {place for place in self._unfinished if place[0] not in partitions}
         self._tell_kept()
 
     def _tell_kept(self) -> None:

@@ -30,6 +30,9 @@ class Rows:
         self._keys: list[bytes | None] = []
         self._values: list[bytes | None] = []
 
+    def __len__(self) -> int:
+        return len(self._values)
+
     def add(self, partition: int, key: bytes, value: bytes | None) -> None:
         """One more; ``None`` is a tombstone."""
         self._partitions.append(partition)

@@ -45,6 +45,9 @@ log = structlog.get_logger(__name__)
 _BATCH_BUDGET_SHARE: Final = 0.2
 """Of the transaction time-out, that one micro-batch may take."""
 
+_PUBLISH_SHARE: Final = 0.2
+"""Likewise, that the windows of one transaction may take."""
+
 _DRAIN_SHARE: Final = 0.6
 """Of the grace period, for the last commit; the rest is for leaving the group."""
 
@@ -156,6 +159,7 @@ def build_aggregator(
         rules=rules,
         min_rows=drift.min_rows,
         max_windows=drift.max_windows,
+        publish_budget_s=_PUBLISH_SHARE * settings.kafka.transaction_timeout_s,
     )
     return Aggregator(
         config,

@@ -192,14 +192,22 @@ class AggregatorBench:
     clock: FakeClock
     turns: int = 0
 
-    def run(self, until_committed: int = 1 << 60, turns: int = 1 << 60) -> None:
+    def run(
+        self,
+        until_committed: int = 1 << 60,
+        turns: int = 1 << 60,
+        *,
+        even_when_drained: bool = False,
+    ) -> None:
         """Turn until all, or so many partials, are committed; or so often."""
 
         def enough() -> bool:
             self.turns += 1
             assert self.turns < 3_000, "it does not get on"
             done = sum(self.topics.cluster.committed.values())
-            return self.topics.cluster.drained or done >= until_committed or self.turns > turns
+            if self.topics.cluster.drained and not even_when_drained:
+                return True
+            return done >= until_committed or self.turns > turns
 
         self.loop.run(enough)
 
@@ -213,6 +221,7 @@ def aggregator_bench(
     rules: ClosingRules = RULES,
     records: int = 7,
     max_windows: int = 1_000,
+    publish_budget_s: float = 1_000.0,
 ) -> AggregatorBench:
     """An aggregator that gets all partitions, if the script says nothing else."""
     clock = FakeClock(step_s=0.002)
@@ -222,7 +231,7 @@ def aggregator_bench(
     changelog, references = TopicChangelog(topics), OneLayout()
     origin = Origin(LETTERS, "group", "0", "me", "", "", 1_000_000)
     aggregator = Aggregator(
-        AggregatorConfig(WINDOWS, CHANGELOG, origin, rules, min_rows=5, max_windows=max_windows),
+        AggregatorConfig(WINDOWS, CHANGELOG, origin, rules, 5, max_windows, publish_budget_s),
         PartialCodec(),
         WindowCodec(),
         references,

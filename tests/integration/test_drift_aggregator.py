@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from stream_app.errors import ExitStatus
 from tests.aggregator_feed import WINDOW_MS, PartialsFeed, aggregator_job
 from tests.kafka_fixtures import RealKafka
 from tests.worker import Worker, Workers
@@ -37,7 +38,6 @@ def test_killed_aggregators_leave_no_count_twice_and_none_out(
         assert last.stop() == 0
     assert feed.told() == told
     assert all(window["exact"] for window in told.values())
-    assert any(length != WINDOW_MS for _, length, _ in told) == (20 * WINDOW_MS > 3_600_000)
 
 
 def test_aggregators_that_join_leave_and_freeze_share_the_streams(
@@ -89,3 +89,12 @@ def test_a_reference_that_comes_later_is_waited_for(kafka: RealKafka, tmp_path: 
         (tmp_path / "models" / "car_loan").symlink_to(source)
         feed.wait_all_told()
         assert worker.stop() == 0
+
+
+def test_what_must_be_changed_first_is_told_at_once(kafka: RealKafka, tmp_path: Path) -> None:
+    changelog = kafka.topic("changelog", 3)
+    job = aggregator_job(kafka, tmp_path, drift__changelog_topic=changelog)
+    with Workers(job) as workers:
+        worker = workers.start(command=COMMAND)
+        assert worker.wait_exit(within_s=30) == ExitStatus.CONFIG
+        assert f"{changelog} 3: the state of each partition" in worker.log()

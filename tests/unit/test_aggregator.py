@@ -176,3 +176,21 @@ def test_a_transaction_ends_when_it_has_touched_many_windows() -> None:
     many = aggregator_bench(other, records=1)
     many.run()
     assert few.sink.committed > many.sink.committed
+
+
+def test_windows_that_are_too_many_for_a_transaction_follow_in_quiet_ones() -> None:
+    topics, events = stories(9)
+    bench = aggregator_bench(topics, publish_budget_s=0.0)
+    bench.run()
+    few = len(topics.windows())
+    bench = aggregator_bench(topics, publish_budget_s=0.0)
+    bench.run(turns=400, even_when_drained=True)
+    assert few < len(topics.windows())
+    assert_told_once(topics, events)
+    # The position in the changelog was moved with each of them.
+    third = aggregator_bench(topics)
+    third.run(turns=5, even_when_drained=True)
+    assert not third.health.paused
+    assert third.changelog.reads > 0
+    commits = bench.sink.committed
+    assert commits <= len(topics.windows()) + PARTITIONS

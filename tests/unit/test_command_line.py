@@ -23,6 +23,7 @@ LEAVES = (
     ("demo",),
     ("check",),
     ("score",),
+    ("drift", "aggregate"),
     ("kafka",),
     ("topics", "create"),
     ("produce",),

@@ -65,6 +65,7 @@ class Closed:
         roll_ups: Likewise.
         dropped: Starts of windows that are over.
         dropped_roll_ups: Length and start, likewise.
+        has_more: Whether more is to be published than was allowed at once.
     """
 
     published: tuple[Publication, ...]
@@ -72,28 +73,38 @@ class Closed:
     roll_ups: tuple[RollUp, ...]
     dropped: tuple[int, ...]
     dropped_roll_ups: tuple[tuple[int, int], ...]
+    has_more: bool
 
 
-def close(state: StreamState, rules: ClosingRules) -> Closed:
+def close(state: StreamState, rules: ClosingRules, most: int) -> Closed:
     """Move the watermark, and decide all that follows; the state is changed accordingly.
 
-    Publications must be made before the states of dropped windows are forgotten: they hold them.
+    Args:
+        state: Of the stream.
+        rules: What is waited for.
+        most: So many publications at once. After a long absence the watermark moves far, and a
+            transaction does not live for ever; nothing is dropped before it is published.
     """
     state.watermark_ms = _watermark(state, rules)
-    published = list(_windows(state, rules))
+    due_windows = due(state, rules)
+    published = [_published(state, *window) for window in due_windows[:most]]
     changed = {publication.start_ms for publication in published} | state.touched
     state.touched = set()
     final = [publication.start_ms for publication in published if publication.is_final]
     marked = {key for start in final for key in _mark_roll_ups(start, state, rules)}
-    due = list(_due_roll_ups(state, rules))
-    marked |= {(publication.length_ms, publication.start_ms) for publication in due}
-    dropped, dropped_roll_ups = _drop(state, rules)
+    due_roll_ups = [] if len(due_windows) > most else _due_roll_ups(state, rules)
+    left = most - len(published)
+    has_more = len(due_windows) > most or len(due_roll_ups) > left
+    marked |= set(due_roll_ups[:left])
+    rolled_up = [_rolled_up(state, *key) for key in due_roll_ups[:left]]
+    dropped, dropped_roll_ups = ((), ()) if has_more else _drop(state, rules)
     return Closed(
-        published=(*published, *due),
+        published=(*published, *rolled_up),
         kept=tuple(state.windows[start] for start in sorted(changed - set(dropped))),
         roll_ups=tuple(state.roll_ups[key] for key in sorted(marked - set(dropped_roll_ups))),
         dropped=dropped,
         dropped_roll_ups=dropped_roll_ups,
+        has_more=has_more,
     )
 
 
@@ -119,18 +130,29 @@ def _watermark(state: StreamState, rules: ClosingRules) -> int | None:
     return reached if state.watermark_ms is None else max(reached, state.watermark_ms)
 
 
-def _windows(state: StreamState, rules: ClosingRules) -> Iterator[Publication]:
-    """Windows that are final now, changed since they were, or open while nothing more comes."""
-    width, watermark = state.stream.window_ms, state.watermark_ms
-    idle = all_idle(state)
+def due(state: StreamState, rules: ClosingRules) -> list[tuple[Window, bool]]:
+    """What is to be published, by start, and whether it is closed by that.
+
+    Windows that are final now, that have changed since they were, and open ones while nothing more
+    comes.
+    """
+    width, watermark, idle = state.stream.window_ms, state.watermark_ms, all_idle(state)
+    found = []
     for start in sorted(state.windows):
         window = state.windows[start]
         closes = not window.is_final and _has_passed(watermark, start + width, rules)
         if closes or (window.is_changed and (window.is_final or idle)):
-            window.is_final |= closes
-            window.revision += 1
-            window.is_changed = False
-            yield Publication(start, width, (window,), window.revision, window.is_final)
+            found.append((window, closes))
+    return found
+
+
+def _published(state: StreamState, window: Window, closes: bool) -> Publication:
+    window.is_final |= closes
+    window.revision += 1
+    window.is_changed = False
+    return Publication(
+        window.start_ms, state.stream.window_ms, (window,), window.revision, window.is_final
+    )
 
 
 def _has_passed(watermark: int | None, end_ms: int, rules: ClosingRules) -> bool:
@@ -154,15 +176,22 @@ def _mark_roll_ups(
         yield length, begin
 
 
-def _due_roll_ups(state: StreamState, rules: ClosingRules) -> Iterator[Publication]:
-    for length, start in sorted(state.roll_ups):
-        roll_up = state.roll_ups[length, start]
-        if roll_up.is_changed and _has_passed(state.watermark_ms, start + length, rules):
-            roll_up.is_changed = False
-            roll_up.revision += 1
-            starts = range(start, start + length, state.stream.window_ms)
-            parts = tuple(state.windows[at] for at in starts if at in state.windows)
-            yield Publication(start, length, parts, roll_up.revision, is_final=True)
+def _due_roll_ups(state: StreamState, rules: ClosingRules) -> list[tuple[int, int]]:
+    return [
+        (length, start)
+        for length, start in sorted(state.roll_ups)
+        if state.roll_ups[length, start].is_changed
+        and _has_passed(state.watermark_ms, start + length, rules)
+    ]
+
+
+def _rolled_up(state: StreamState, length: int, start: int) -> Publication:
+    roll_up = state.roll_ups[length, start]
+    roll_up.is_changed = False
+    roll_up.revision += 1
+    starts = range(start, start + length, state.stream.window_ms)
+    parts = tuple(state.windows[at] for at in starts if at in state.windows)
+    return Publication(start, length, parts, roll_up.revision, is_final=True)
 
 
 def _drop(

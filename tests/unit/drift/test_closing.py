@@ -11,6 +11,7 @@ from tests.drift_kit import SMALL
 RULES = ClosingRules(
     allowed_lateness_ms=500, retention_ms=5_000, input_partitions=0, unseen_wait_ms=0
 )
+MANY = 1_000
 QUARTER = Stream("model", "1", "primary", "0123456789abcdef", HOUR_MS // 4)
 
 
@@ -22,6 +23,7 @@ class Story:
         self.stream = stream or Stream("model", "1", "primary", "0123456789abcdef", WINDOW_MS)
         self.state = StreamState(self.stream)
         self.next: dict[int, int] = {}
+        self.most = MANY
 
     def event(self, time_ms: int, partition: int = 0, sent_ms: int = 0) -> Closed:
         """One dead letter, whose place in the windows is all that counts here."""
@@ -38,7 +40,7 @@ class Story:
 
     def take(self, partial: Partial, sent_ms: int) -> Closed:
         self.state.apply(partial, SMALL, WAY, sent_ms, ahead_ms=1 << 60)
-        return close(self.state, self.rules)
+        return close(self.state, self.rules, self.most)
 
 
 def told(closed: Closed) -> list[tuple[int, int, bool]]:
@@ -175,6 +177,24 @@ def test_rows_are_counted_before_the_window_that_they_close() -> None:
     state = StreamState(events.stream)
     for partial in transaction(events, {0: (0, 40)}):
         state.apply(partial, SMALL, WAY, 0, 1 << 60)
-    rows = {p.start_ms: p.windows[0].rows for p in close(state, RULES).published}
+    rows = {p.start_ms: p.windows[0].rows for p in close(state, RULES, MANY).published}
     assert rows
     assert all(rows[start] == state.windows[start].rows for start in rows)
+
+
+def test_what_is_too_much_at_once_is_told_of_later_and_dropped_after_that() -> None:
+    rules = replace(RULES, retention_ms=4 * HOUR_MS)
+    story = Story(rules, QUARTER)
+    width = QUARTER.window_ms
+    story.most = 0
+    for at in range(8):
+        assert story.event(at * width).published == ()
+    story.most = 3
+    told_of = []
+    for _ in range(6):
+        closed = story.event(10 * HOUR_MS)
+        assert not (closed.dropped and closed.has_more)
+        told_of += [(p.start_ms, p.length_ms) for p in closed.published]
+    quarters = [(at * width, width) for at in range(8)]
+    assert told_of == [*quarters, (0, HOUR_MS), (HOUR_MS, HOUR_MS)]
+    assert list(story.state.windows) == [10 * HOUR_MS]

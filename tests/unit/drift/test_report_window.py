@@ -66,11 +66,8 @@ def test_moments_are_those_of_the_values() -> None:
 def test_the_reference_itself_has_no_distance() -> None:
     state = LAYOUT.empty(1)[0]
     state[0] = 500
-    for at, (column, section) in enumerate(
-        zip(LAYOUT.reference.columns, LAYOUT.sections, strict=True)
-    ):
-        state[section.begin : section.apart] = column.counts
-        del at
+    for own, section in zip(LAYOUT.reference.columns, LAYOUT.sections, strict=True):
+        state[section.begin : section.apart] = own.counts
     found = report(state, 500)
     for column in found.columns:
         for measured in column.statistics:
