@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stream_app.aggregator_state import PartitionStates
+from stream_app.core.drift.aggregate_state import POSITION_KEY, PartitionState
 from stream_app.core.drift.window_hash import window_hashes
 from stream_app.errors import FatalError
 from tests.aggregate_kit import (
@@ -22,11 +24,12 @@ from tests.aggregate_kit import (
 from tests.aggregator_bench import (
     CHANGELOG,
     LETTERS,
+    TopicChangelog,
     Topics,
     aggregator_bench,
 )
 from tests.drift_kit import SMALL
-from tests.fakes import Step
+from tests.fakes import FakeClock, Step
 
 PARTITIONS = 3
 INPUTS = 2
@@ -194,3 +197,35 @@ def test_windows_that_are_too_many_for_a_transaction_follow_in_quiet_ones() -> N
     assert third.changelog.reads > 0
     commits = bench.sink.committed
     assert commits <= len(topics.windows()) + PARTITIONS
+
+
+def test_a_quiet_transaction_moves_the_position_beside_its_offset() -> None:
+    topics, _ = stories(9)
+    aggregator_bench(topics, publish_budget_s=0.0).run()
+    second = aggregator_bench(topics).aggregator
+    while not second.restore(ALL):
+        pass
+    # Behind markers of transactions, which are no records.
+    offsets = {partition: end + 3 for partition, end in topics.cluster.ends.items()}
+    assert set(second.quiet(offsets)) == set(ALL)
+    changes = second.conclude()[-1]
+    assert changes.topic == CHANGELOG
+    for partition, key, value in zip(changes.partition, changes.keys, changes.values, strict=True):
+        state = PartitionState()
+        state.take(key, value)
+        if key == POSITION_KEY:
+            assert state.next_offset == offsets.pop(int(partition))
+    assert not offsets
+
+
+def test_state_of_partitions_that_have_gone_is_not_held() -> None:
+    topics, _ = stories(10)
+    aggregator_bench(topics).run()
+    states = PartitionStates(TopicChangelog(topics), FakeClock(), CHANGELOG)
+    while not states.restore(ALL):
+        pass
+    whole = states.windows
+    states.forget([0])
+    assert 0 < states.windows < whole
+    states.throw_away()
+    assert states.windows == 0

@@ -198,3 +198,16 @@ def test_what_is_too_much_at_once_is_told_of_later_and_dropped_after_that() -> N
     quarters = [(at * width, width) for at in range(8)]
     assert told_of == [*quarters, (0, HOUR_MS), (HOUR_MS, HOUR_MS)]
     assert list(story.state.windows) == [10 * HOUR_MS]
+
+
+def test_an_hour_that_ends_after_its_last_window_is_written_down_when_it_is_told_of() -> None:
+    story = Story(replace(RULES, retention_ms=3 * HOUR_MS), QUARTER)
+    story.event(0)
+    later = [
+        story.take(Partial(QUARTER, "kit", 0, 1, (Coverage(0, at, at, time_ms),), ()), 0)
+        for at, time_ms in enumerate((QUARTER.window_ms + 500, HOUR_MS + 500), start=1)
+    ]
+    assert [told(closed) for closed in later] == [[(0, 1, True)], [(0, 1, True)]]
+    assert [closed.published[0].length_ms for closed in later] == [QUARTER.window_ms, HOUR_MS]
+    assert [len(closed.roll_ups) for closed in later] == [1, 1]
+    assert not later[1].roll_ups[0].is_changed
