@@ -17,7 +17,7 @@ from stream_app.core.metrics import (
 )
 
 _DELIVERY = "process_and_deliver"
-_PROCESSING = ("decode", "score", "encode")
+_PROCESSING = ("decode", "score", "encode", "drift")
 
 
 class AddingTelemetry:
