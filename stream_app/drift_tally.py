@@ -99,7 +99,9 @@ class DriftTally:
         """Count a batch: predictions of ``scores.rows``, dead letters of all other rows."""
         started_s = self._clock.now_s()
         times_ms = _times(records, events)
-        self._cover(records, np.where(events.fault == 0, times_ms, NO_TIMESTAMP))
+        at_fault = events.fault.any()
+        sound_ms = np.where(events.fault == 0, times_ms, NO_TIMESTAMP) if at_fault else times_ms
+        self._cover(records, sound_ms)
         rows = scores.rows
         self._last = None
         if len(rows):
@@ -113,8 +115,7 @@ class DriftTally:
         if len(rows) < len(records):
             dead = np.flatnonzero(scores.fault)
             # An event that is itself at fault may have any time: it opens no window.
-            trusted = np.where(events.fault[dead] == 0, times_ms[dead], NO_TIMESTAMP)
-            self._counter.bury(scores.fault[dead], trusted)
+            self._counter.bury(scores.fault[dead], sound_ms[dead])
         self._telemetry.observe(STEP_SECONDS, self._clock.now_s() - started_s, "drift")
 
     def redirect(self, rows: npt.NDArray[np.intp], fault: int) -> None:
@@ -219,6 +220,8 @@ class DriftTally:
 def _times(records: RecordBatch, events: EventBatch) -> Int64Array:
     """The events' times; of events without one the record's."""
     own = events.event_time_ms
+    if len(own) and int(own.min()) > NO_TIMESTAMP:
+        return own
     return np.where(own == NO_TIMESTAMP, records.timestamp_ms, own)
 
 

@@ -204,13 +204,14 @@ class WindowCounter:
         """The windows of these times, and each row's among them; one past the last: in none."""
         if not len(times_ms):
             return [], np.empty(0, dtype=np.int64)
+        least, greatest = int(times_ms.min()), int(times_ms.max())
+        first = least // self._window_ms * self._window_ms
+        if greatest < first + self._window_ms and not least <= NO_TIMESTAMP <= greatest:
+            # Mostly: a batch spans less than a window, and divisions are slow.
+            return [first], np.zeros(len(times_ms), dtype=np.int64)
         starts = times_ms // self._window_ms * self._window_ms
-        least = int(starts.min())
         unknown = times_ms == NO_TIMESTAMP
         if not unknown.any():
-            if least == int(starts.max()):
-                # Mostly: a batch spans less than a window.
-                return [least], np.zeros(len(starts), dtype=np.int64)
             found, inverse = np.unique(starts, return_inverse=True)
             return found.tolist(), inverse.astype(np.int64)
         found = np.unique(starts[~unknown])
