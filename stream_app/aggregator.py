@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from stream_app.aggregator_outputs import Rows, counts_of, write_down
+from stream_app.aggregator_outputs import Pace, Rows, counts_of, write_down
 from stream_app.aggregator_state import NOTE, PartitionStates
 from stream_app.core.columns import EventBatch, OutputBatch, RecordBatch, UInt16Array
 from stream_app.core.dead_letters import Origin, dead_letters
@@ -87,28 +87,6 @@ class _Open:
     late: int = 0
 
 
-@dataclass(slots=True)
-class _Pace:
-    """How many windows are told of in one transaction: as many as were measured to fit.
-
-    Attributes:
-        budget_s: For all of them.
-        each_s: For one: at first a guess, then a running average.
-    """
-
-    budget_s: float
-    each_s: float = 0.02
-
-    @property
-    def most(self) -> int:
-        """At least one, so that it gets on."""
-        return max(1, int(self.budget_s / self.each_s))
-
-    def took(self, seconds: float) -> None:
-        """One more was measured."""
-        self.each_s += 0.1 * (max(seconds, 1e-4) - self.each_s)
-
-
 class Aggregator:
     """See the module, and :class:`~stream_app.ports.Processor` for each hook."""
 
@@ -130,7 +108,7 @@ class Aggregator:
         self._way = way
         self._clock = clock
         self._telemetry = telemetry
-        self._pace = _Pace(config.publish_budget_s)
+        self._pace = Pace(config.publish_budget_s)
         self._unfinished: set[tuple[int, str]] = set()
         self._states = PartitionStates(changelog, clock, config.changelog_topic)
         self._open = _Open()

@@ -1,9 +1,11 @@
 """What the end of a transaction of the aggregator writes: windows, and the state behind them.
 
-Decides which records those are, from what was closed. Refuses to know when that is.
+Decides which records those are, from what was closed, and how many windows a transaction bears.
+Refuses to know when one is closed.
 """
 
 from collections import Counter
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,6 +22,28 @@ from stream_app.core.drift.counter import Arithmetic
 from stream_app.core.drift.layout import Layout
 from stream_app.core.drift.merge import StreamState
 from stream_app.core.drift.report_window import WindowCounts
+
+
+@dataclass(slots=True)
+class Pace:
+    """How many windows are told of in one transaction: as many as were measured to fit.
+
+    Attributes:
+        budget_s: For all of them.
+        each_s: For one: at first a guess, then a running average.
+    """
+
+    budget_s: float
+    each_s: float = 0.02
+
+    @property
+    def most(self) -> int:
+        """At least one, so that it gets on."""
+        return max(1, int(self.budget_s / self.each_s))
+
+    def took(self, seconds: float) -> None:
+        """One more was measured."""
+        self.each_s += 0.1 * (max(seconds, 1e-4) - self.each_s)
 
 
 class Rows:
