@@ -54,6 +54,9 @@ _DRAIN_SHARE: Final = 0.6
 _UNSEEN_WAITS: Final = 2
 """Times the span after which the owner of a quiet partition says so: by then all have spoken."""
 
+_REPLAY_WAIT_MS: Final = 600_000
+"""Scorers that read the past again are no further apart than this, whatever times events have."""
+
 
 def aggregator_settings(settings: Settings) -> Settings:
     """The same, as the edges of the aggregator's loop are to read them.
@@ -142,6 +145,7 @@ def build_aggregator(
         retention_ms=round(1000 * drift.retention_s),
         input_partitions=input_partitions,
         unseen_wait_ms=round(1000 * _UNSEEN_WAITS * drift.idle_after_s),
+        replay_wait_ms=_REPLAY_WAIT_MS,
     )
     origin = Origin(
         topic=settings.dlq_topic,

@@ -31,7 +31,11 @@ from tests.window_records import read_window
 
 CHANGELOG, WINDOWS, LETTERS = "changelog", "windows", "letters"
 RULES = ClosingRules(
-    allowed_lateness_ms=0, retention_ms=10_000_000, input_partitions=0, unseen_wait_ms=0
+    allowed_lateness_ms=0,
+    retention_ms=10_000_000,
+    input_partitions=0,
+    unseen_wait_ms=0,
+    replay_wait_ms=0,
 )
 
 

@@ -37,7 +37,9 @@ Place = tuple[str, int, int]
 """Role, length and start of a window."""
 
 
-def aggregator_job(kafka: KafkaForTests, folder: Path, **overrides: str) -> Job:
+def aggregator_job(
+    kafka: KafkaForTests, folder: Path, inputs: int = INPUTS, **overrides: str
+) -> Job:
     """A job with all its topics, made as ``stream-app topics create`` does."""
     job = car_loan_job(
         kafka,
@@ -50,7 +52,7 @@ def aggregator_job(kafka: KafkaForTests, folder: Path, **overrides: str) -> Job:
         batch__transaction_records="16",
         **overrides,
     )
-    plans = plan_topics(job.settings, PlanOptions(INPUTS, retention_ms=-1, with_input=True))
+    plans = plan_topics(job.settings, PlanOptions(inputs, retention_ms=-1, with_input=True))
     create_topics(KafkaAdmin(job.settings.kafka), plans)
     return job
 

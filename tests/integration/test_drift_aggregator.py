@@ -7,12 +7,15 @@ import pytest
 
 from stream_app.errors import ExitStatus
 from tests.aggregator_feed import WINDOW_MS, PartialsFeed, aggregator_job
+from tests.car_loan import Feed, assert_exactly_once
 from tests.kafka_fixtures import RealKafka
-from tests.worker import Worker, Workers
+from tests.partials import expected_rows
+from tests.worker import Worker, Workers, until
 
 pytestmark = pytest.mark.kafka
 
 COMMAND = ("drift", "aggregate")
+DAY_MS = 86_400_000
 
 
 def wait_merged(worker: Worker) -> None:
@@ -98,3 +101,25 @@ def test_what_must_be_changed_first_is_told_at_once(kafka: RealKafka, tmp_path: 
         worker = workers.start(command=COMMAND)
         assert worker.wait_exit(within_s=30) == ExitStatus.CONFIG
         assert f"{changelog} 3: the state of each partition" in worker.log()
+
+
+def test_what_scorers_counted_is_told_of_window_by_window(kafka: RealKafka, tmp_path: Path) -> None:
+    job = aggregator_job(kafka, tmp_path, 4, drift__window_s="86400", drift__idle_after_s="1")
+    feed = Feed(job, share_broken=0.02)
+    feed.send(4_000)
+    with Workers(job) as workers:
+        aggregator = workers.start(command=COMMAND)
+        scorers = [workers.start(), workers.start()]
+        assert_exactly_once(feed)
+        wanted = {start: n for start, n in expected_rows(feed.good.values(), DAY_MS).items() if n}
+
+        def told() -> bool:
+            windows = PartialsFeed(job).told().values()
+            return {w["start_ms"]: w["rows"] for w in windows if w["rows"]} == wanted
+
+        until("all predictions are in windows that are told of", told, within_s=60)
+        assert [worker.stop() for worker in (*scorers, aggregator)] == [0, 0, 0]
+    windows = PartialsFeed(job).told().values()
+    letters = sum(letter["count"] for window in windows for letter in window["letters"])
+    assert letters <= feed.codes.total()
+    assert all(window["exact"] and window["calibration"] != "none" for window in windows)

@@ -29,6 +29,15 @@ _REMEDY = (
     "partials that are still there are counted again"
 )
 _HEAD_AT = 9
+_NUMBERS = (
+    "watermark_ms",
+    "floor_ms",
+    "next_floor_ms",
+    "next_floor_sent_ms",
+    "first_sent_ms",
+    "last_sent_ms",
+)
+"""Of a stream's state, as they are."""
 
 
 @dataclass(slots=True)
@@ -105,7 +114,7 @@ class PartitionState:
         counters = Counter({name: _int(n) for name, n in _mapping(fields.pop("counters")).items()})
         state = self.of(stream)
         state.covered, state.counters = covered, counters
-        for name in ("watermark_ms", "floor_ms", "first_sent_ms", "last_sent_ms"):
+        for name in _NUMBERS:
             number = fields.pop(name)
             setattr(state, name, None if number is None else _int(number))
 
@@ -121,10 +130,7 @@ def stream_record(state: StreamState) -> tuple[bytes, bytes]:
         "stream": asdict(state.stream),
         "covered": {str(p): asdict(covered) for p, covered in sorted(state.covered.items())},
         "counters": dict(sorted(state.counters.items())),
-        "watermark_ms": state.watermark_ms,
-        "floor_ms": state.floor_ms,
-        "first_sent_ms": state.first_sent_ms,
-        "last_sent_ms": state.last_sent_ms,
+        **{name: getattr(state, name) for name in _NUMBERS},
     }
     return SEPARATOR.join(["stream", state.stream.to_key()]).encode(), _written(head)
 

@@ -6,7 +6,9 @@ that a window changed often in it is published once. Refuses to know what is pub
 
 A window is final once the watermark has passed its end and the allowed lateness. What comes later
 revises it, until the retention is over too; then its state is dropped and a floor keeps it from
-ever coming back, since it would come back nearly empty.
+ever coming back, since it would come back nearly empty. Where the past is read again, days of
+events pass in seconds, and a partition that is read minutes later is not late: hence the floor also
+waits by the clock of those who send.
 """
 
 from collections.abc import Iterator
@@ -27,13 +29,16 @@ class ClosingRules:
         allowed_lateness_ms: Of event time, behind the watermark.
         retention_ms: Likewise; at least the allowed lateness.
         input_partitions: How many there are; 0: not known, then none is waited for.
-        unseen_wait_ms: How long a stream waits for partitions that it has not heard of yet.
+        unseen_wait_ms: How long a stream waits for partitions that it has not heard of yet;
+        replay_wait_ms: and windows behind the retention, before they are dropped. Both by when
+            partials were sent.
     """
 
     allowed_lateness_ms: int
     retention_ms: int
     input_partitions: int
     unseen_wait_ms: int
+    replay_wait_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +207,11 @@ def _drop(
         return (), ()
     width = state.stream.window_ms
     floor_ms = (state.watermark_ms - rules.retention_ms) // width * width
+    if state.next_floor_ms is None:
+        state.next_floor_ms, state.next_floor_sent_ms = floor_ms, state.last_sent_ms
+    if state.last_sent_ms - state.next_floor_sent_ms < rules.replay_wait_ms:
+        return (), ()
+    floor_ms, state.next_floor_ms = state.next_floor_ms, None
     if state.floor_ms is not None and floor_ms <= state.floor_ms:
         return (), ()
     state.floor_ms = floor_ms

@@ -137,6 +137,8 @@ class StreamState:
         roll_ups: By length and start.
         watermark_ms: No event before it is waited for; ``None``: not known yet.
         floor_ms: Windows that start before are over for ever; ``None``: none is.
+        next_floor_ms: What the floor will be, after some time; ``None``: not known yet.
+        next_floor_sent_ms: When what was sent last made it that.
         first_sent_ms: When its first partial was sent;
         last_sent_ms: and its last.
         counters: Of :class:`Outcome`, of partials; ``late``: rows and dead letters below the
@@ -150,6 +152,8 @@ class StreamState:
     roll_ups: dict[tuple[int, int], RollUp] = field(default_factory=dict)
     watermark_ms: int | None = None
     floor_ms: int | None = None
+    next_floor_ms: int | None = None
+    next_floor_sent_ms: int = NO_TIMESTAMP
     first_sent_ms: int = NO_TIMESTAMP
     last_sent_ms: int = NO_TIMESTAMP
     counters: Counter[str] = field(default_factory=Counter)

@@ -27,7 +27,7 @@ from tests.drift_kit import SMALL
 def filled(seed: int) -> StreamState:
     """A stream with a bit of everything."""
     events = make_events(seed, 40, 2)
-    state = StreamState(STREAM, watermark_ms=1_500, floor_ms=1_000)
+    state = StreamState(STREAM, watermark_ms=1_500, floor_ms=1_000, next_floor_ms=2_000)
     for partial in [*at_random(events, seed, 2), idle({0: 99})]:
         state.apply(partial, SMALL, WAY, 5_000, 0)
     for window in state.windows.values():

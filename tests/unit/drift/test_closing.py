@@ -9,7 +9,11 @@ from tests.aggregate_kit import WAY, WINDOW_MS, idle, make_events, transaction
 from tests.drift_kit import SMALL
 
 RULES = ClosingRules(
-    allowed_lateness_ms=500, retention_ms=5_000, input_partitions=0, unseen_wait_ms=0
+    allowed_lateness_ms=500,
+    retention_ms=5_000,
+    input_partitions=0,
+    unseen_wait_ms=0,
+    replay_wait_ms=0,
 )
 MANY = 1_000
 QUARTER = Stream("model", "1", "primary", "0123456789abcdef", HOUR_MS // 4)
@@ -211,3 +215,18 @@ def test_an_hour_that_ends_after_its_last_window_is_written_down_when_it_is_told
     assert [closed.published[0].length_ms for closed in later] == [QUARTER.window_ms, HOUR_MS]
     assert [len(closed.roll_ups) for closed in later] == [1, 1]
     assert not later[1].roll_ups[0].is_changed
+
+
+def test_where_the_past_is_read_again_nothing_is_dropped_before_its_time_of_sending() -> None:
+    story = Story(replace(RULES, replay_wait_ms=60_000))
+    story.event(100, sent_ms=1_000)
+    assert story.event(100_000, sent_ms=1_001).dropped == ()
+    # A partition that is read a moment later still finds its windows.
+    assert told(story.event(200, partition=1, sent_ms=2_000)) == [(0, 2, True)]
+    assert story.event(200_000, sent_ms=61_000).dropped == ()
+    # What the watermark has reached by now waits from now on.
+    assert story.event(200_001, sent_ms=61_001).dropped == ()
+    assert story.event(200_002, sent_ms=121_000).dropped == ()
+    assert story.event(200_003, sent_ms=121_001).dropped == (0,)
+    assert story.state.floor_ms == 95_000
+    assert 100_000 in story.state.windows
