@@ -128,7 +128,7 @@ DRIFT_LATE = _counter(
 DRIFT_WATERMARK_SECONDS = _gauge(
     "stream_app_drift_watermark_timestamp_seconds",
     "Event time up to which drift windows are complete.",
-    "model",
+    "name",
     "version",
     merge=Merge.LATEST,
 )
