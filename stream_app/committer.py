@@ -70,7 +70,7 @@ class Committer:
             return False
         except RetriableError as exc:
             # Only a begin says so: nothing is open, and nothing but this batch was processed.
-            self._processor.rolled_back()
+            self._roll_back()
             self._recovery.owe_rewind(records.first_offsets())
             self._recovery.wait(str(exc))
             return False
@@ -84,6 +84,7 @@ class Committer:
             return
         started_s = self._clock.now_s()
         try:
+            self._conclude()
             self._sink.commit(self._offsets(unit), self._membership(unit), deadline_s)
         except AbortedError as exc:
             self.undo(exc)
@@ -96,6 +97,33 @@ class Committer:
         self._recovery.succeeded()
         self._processor.committed()
         self._report(unit, started_s)
+
+    def open_quiet(self) -> None:
+        """Let the processor speak of partitions that bring nothing, as their owner.
+
+        A unit without records commits their next offsets once more. So it is fenced like any
+        other: whoever has lost the partitions cannot speak for them.
+        """
+        drained = self._source.drained()
+        told = self._processor.quiet(drained) if drained else ()
+        if not told:
+            return
+        try:
+            unit = self._begin()
+        except (AbortedError, RetriableError) as exc:
+            self._quiet_failed(exc)
+        except FencedError as exc:
+            self._undo_fenced(exc)
+        else:
+            unit.next.update({partition: drained[partition] for partition in told})
+            unit.first.update(unit.next)
+
+    def _quiet_failed(self, exc: AbortedError | RetriableError) -> None:
+        if isinstance(exc, AbortedError):
+            self.undo(exc)
+        else:
+            self._roll_back()
+            self._recovery.wait(str(exc))
 
     def undo(self, exc: AbortedError, records: RecordBatch | None = None) -> None:
         """Abort what is open; its partitions are rewound before records count again.
@@ -130,6 +158,20 @@ class Committer:
             )
             raise FatalError(message)
 
+    def _conclude(self) -> None:
+        """Add what the processor has to say of the unit as a whole."""
+        for batch in self._processor.conclude():
+            if len(self._sink.deliver(batch)):
+                message = (
+                    f"{batch.topic} refuses a record of the worker's own as too large; raise the "
+                    "topic's max.message.bytes and output.max_record_bytes"
+                )
+                raise FatalError(message)
+
+    def _roll_back(self) -> None:
+        if self._processor.rolled_back():
+            self._recovery.restoring.update(self._source.assignment())
+
     def _membership(self, unit: Unit) -> GroupMembership:
         """Our standing now, if it is still the member that began the unit; else nobody's.
 
@@ -157,7 +199,7 @@ class Committer:
     def _forget(self, records: RecordBatch | None) -> None:
         unit, self.unit = self.unit, None
         self._telemetry.count(TRANSACTIONS, 1, "aborted")
-        self._processor.rolled_back()
+        self._roll_back()
         if unit is not None:
             self._recovery.owe_rewind(unit.first)
         if records is not None:

@@ -6,7 +6,7 @@ that must be processed one by one, and the one that becomes a dead letter withou
 Refuses to know how a record kills: no exception is ever seen of that.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -161,6 +161,18 @@ class CrashGuard:
 
     # -- the other hooks ------------------------------------------------------------------------
 
+    def is_full(self) -> bool:
+        """See the port."""
+        return self._processor.is_full()
+
+    def quiet(self, next_offsets: Mapping[int, int]) -> Collection[int]:
+        """See the port."""
+        return self._processor.quiet(next_offsets)
+
+    def conclude(self) -> Sequence[OutputBatch]:
+        """See the port."""
+        return self._processor.conclude()
+
     def committed(self) -> None:
         """See the port."""
         self._processor.committed()
@@ -168,10 +180,10 @@ class CrashGuard:
             self._keep(self._suspicion.after_burial(frozenset(self._buried)))
             self._buried.clear()
 
-    def rolled_back(self) -> None:
+    def rolled_back(self) -> bool:
         """See the port."""
-        self._processor.rolled_back()
         self._buried.clear()
+        return self._processor.rolled_back()
 
     def redirect(
         self, records: RecordBatch, outputs: OutputBatch, refused: npt.NDArray[np.intp]

@@ -17,10 +17,10 @@ The law: a position never advances before its outcome is committed. Hence
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import structlog
 
 from stream_app import failpoints
+from stream_app.admission import Admission
 from stream_app.committer import Committer
 from stream_app.core.batching import BatchBound, Due, TransactionPolicy
 from stream_app.core.columns import RecordBatch
@@ -98,7 +98,7 @@ class Loop:
         self._committer = Committer(
             source, sink, processor, self._recovery, clock, telemetry, config.denied_patience_s
         )
-        self._restoring: set[int] = set()
+        self._admission = Admission(source, processor, self._recovery)
         self._lost_generation = -1
         self._lag_at_s = 0.0
 
@@ -126,6 +126,8 @@ class Loop:
         records = self._fetch(now_s)
         if len(records):
             self._advance(records)
+        elif self._committer.unit is None and not self._recovery.is_waiting:
+            self._committer.open_quiet()
         self._commit_if_due(fetched=len(records))
         self._report_lag(now_s)
 
@@ -146,35 +148,7 @@ class Loop:
             self._health.assignment_seen = joined
         if len(records):
             self._telemetry.observe(STEP_SECONDS, fetched_s - now_s, "fetch")
-        if self._restoring and not self._processor.restore(sorted(self._restoring)):
-            self._recovery.wait("restoring state")
-        elif self._restoring:
-            self._restoring.clear()
-        return self._chosen(self._current(records))
-
-    def _chosen(self, records: RecordBatch) -> RecordBatch:
-        """Leave out what the processor will not have beside the rest; it comes again at once."""
-        rows = self._processor.choose(records) if len(records) else None
-        if rows is None:
-            return records
-        left = records.take(np.setdiff1d(np.arange(len(records)), rows))
-        self._source.seek(left.first_offsets())
-        return records.take(rows)
-
-    def _current(self, records: RecordBatch) -> RecordBatch:
-        """Leave out rows that will come again: their partition is to be rewound or restored."""
-        unwanted = self._recovery.partitions | self._restoring
-        if self._recovery.owes_client:
-            # A rebalance in this very fetch fenced the producer: nothing can be delivered yet.
-            unwanted |= set(records.partition.tolist())
-        if not len(records) or not unwanted:
-            return records
-        kept = ~np.isin(records.partition, list(unwanted))
-        dropped = records.take(np.flatnonzero(~kept))
-        for partition, offset in dropped.first_offsets().items():
-            if partition not in self._recovery.partitions:
-                self._source.seek({partition: offset})
-        return records.take(np.flatnonzero(kept))
+        return self._admission.admit(records)
 
     def _advance(self, records: RecordBatch) -> None:
         started_s = self._clock.now_s()
@@ -200,7 +174,11 @@ class Loop:
         policy, pace = self._config.policy, self._committer.pace
         is_open = unit.as_open(now_s, self._clock.wall_ms())
         due = policy.due(is_open, drained=True, last_commit=pace, now_s=now_s)
-        if due is None or (due is Due.DRAINED and not self._is_drained(fetched)):
+        if due is Due.DRAINED and not self._is_drained(fetched):
+            due = None
+        if due is None and self._processor.is_full():
+            due = Due.SIZE
+        if due is None:
             return
         self._telemetry.count(COMMITS_DUE, 1, due.value)
         self._committer.commit(now_s + self._config.commit_budget_s)
@@ -237,7 +215,7 @@ class Loop:
         """See :class:`~stream_app.ports.RebalanceListener`."""
         self._count_rebalance("assigned", partitions)
         self._processor.assigned(partitions)
-        self._restoring.update(partitions)
+        self._recovery.restoring.update(partitions)
         self._health.assignment_seen = True
 
     def revoked(self, partitions: Sequence[int]) -> None:
@@ -261,7 +239,6 @@ class Loop:
         self._processor.revoked(partitions)
         self._recovery.release(partitions)
         for partition in partitions:
-            self._restoring.discard(partition)
             self._telemetry.forget(CONSUMER_LAG, str(partition))
 
     def _count_rebalance(self, event: str, partitions: Sequence[int]) -> None:

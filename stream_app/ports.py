@@ -19,6 +19,7 @@ from stream_app.core.columns import (
     Tensor,
 )
 from stream_app.core.positions import GroupMembership, NextOffset
+from stream_app.processor import Processor
 from stream_app.surroundings import Clock, Telemetry, Watchdog
 
 __all__ = [
@@ -102,6 +103,9 @@ class Source(Protocol):
 
     def resume(self) -> None:
         """Bring records again; does nothing when not paused."""
+
+    def drained(self) -> Mapping[int, int]:
+        """Of the partitions that are ours and known to have nothing left, the next offset."""
 
     def lag(self) -> Mapping[int, int]:
         """Records behind the end, by partition, as far as the client knows it; does not block."""
@@ -196,51 +200,6 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Abort what is open and release the client. Safe to call twice."""
-
-
-class Processor(Protocol):
-    """What happens to records between fetch and deliver: the scorer, or the drift aggregator.
-
-    All hooks but ``process`` may do nothing.
-    """
-
-    def assigned(self, partitions: Sequence[int]) -> None:
-        """New partitions; book-keeping only."""
-
-    def restore(self, partitions: Sequence[int]) -> bool:
-        """Rebuild the state of newly assigned partitions; called between fetches until true.
-
-        While it answers false these partitions bring no records.
-        """
-
-    def choose(self, records: RecordBatch) -> npt.NDArray[np.intp] | None:
-        """Which rows to process now, ``None`` for all; the others are fetched again."""
-
-    def process(self, records: RecordBatch) -> Sequence[OutputBatch]:
-        """Turn each record into exactly one outcome, and return all of them.
-
-        Raises:
-            RetriableError: the world is in the way; the batch will come again.
-            DataError: stop; the batch stays uncommitted.
-            FatalError: stop.
-        """
-
-    def redirect(
-        self, records: RecordBatch, outputs: OutputBatch, refused: npt.NDArray[np.intp]
-    ) -> OutputBatch:
-        """Dead letters for the ``refused`` records of ``outputs``, small enough to be accepted."""
-
-    def committed(self) -> None:
-        """All that was processed since the last call of this or ``rolled_back`` is committed."""
-
-    def rolled_back(self) -> None:
-        """All that was processed since then is undone: throw away what it changed."""
-
-    def revoked(self, partitions: Sequence[int]) -> None:
-        """These partitions have gone; forget their state."""
-
-    def metadata(self, partition: int) -> str:
-        """What to keep beside the partition's committed offset; may be empty."""
 
 
 class Decoder(Protocol):

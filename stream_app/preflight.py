@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stream_app.adapters.avro.parts import output_schema_faults, writer_schemas
-from stream_app.adapters.kafka.access_check import access_faults, hidden_topics
+from stream_app.adapters.drift.parts import reference_of
+from stream_app.adapters.kafka.access_check import access_faults
 from stream_app.adapters.kafka.admin import KafkaAdmin
 from stream_app.adapters.kafka.client_check import require_accepted
 from stream_app.adapters.kafka.clients import why_not_native
 from stream_app.adapters.kafka.config import require_librdkafka
-from stream_app.adapters.kafka.rights import on_topic
-from stream_app.adapters.kafka.topics import topic_configs
 from stream_app.adapters.model.contract_file import load_contract
 from stream_app.adapters.model.onnx_model import OnnxModel, load_model
 from stream_app.adapters.model.repository import ModelRepository, resolve_version
@@ -34,25 +33,9 @@ from stream_app.errors import (
     StreamAppError,
     UnavailableError,
 )
+from stream_app.findings import Finding, size_findings, topic_findings
 from stream_app.settings import Framing, Settings
 from stream_app.settings_rules import missing_for_scoring
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One answer.
-
-    Attributes:
-        check: What was looked at.
-        ok: Whether it is as it should be.
-        text: What was found; a fault's says the remedy too.
-        status: Of the process, when this is the worst of the faults.
-    """
-
-    check: str
-    ok: bool
-    text: str
-    status: ExitStatus = ExitStatus.CONFIG
 
 
 @dataclass(slots=True)
@@ -73,6 +56,7 @@ class Preflight:
     _contract: Contract | None = None
     _writer_schemas: list[tuple[str, Schema | Rejection]] | None = None
     _partition_counts: dict[str, int] | None = None
+    _counts_drift: bool = False
 
     @property
     def faults(self) -> list[Finding]:
@@ -167,6 +151,11 @@ class Preflight:
         )
         for warning in self.model.warnings:
             yield Finding("model", ok=True, text=f"warning: {warning}")
+        stored = reference_of(self.settings, files)
+        self._counts_drift = stored is not None
+        if stored is not None:
+            text = f"counted with reference {stored.id}, {stored.reference.rows} rows"
+            yield Finding("drift", ok=True, text=text)
 
     def _known_schemas(self) -> Iterator[Finding]:
         # By itself, so that a registry that is away is told once, whatever the model is like.
@@ -221,22 +210,12 @@ class Preflight:
         if found is None or not settings.input.topic:
             return
         outputs = [settings.predictions_topic, settings.dlq_topic]
-        wanted = [settings.input.topic, *outputs]
-        missing = [topic for topic in wanted if topic not in found]
-        hidden = hidden_topics(settings, missing) if missing else []
-        for topic in wanted:
-            if topic in found:
-                yield Finding("topics", ok=True, text=f"{topic}: {found[topic]} partitions")
-            elif topic in hidden:
-                self._fail("access", on_topic(settings, topic), ExitStatus.CONFIG)
-            else:
-                # The input belongs to those who write it, so only trials make it.
-                more = " --with-input" if topic == settings.input.topic else ""
-                text = f"{topic} does not exist; create it: stream-app topics create{more}"
-                self._fail("topics", text, ExitStatus.UNAVAILABLE)
+        partials = [settings.partials_topic] if self._counts_drift else []
+        wanted = [settings.input.topic, *outputs, *partials]
+        self.findings += topic_findings(settings, found, wanted)
         yield from self._same_counts(found, outputs)
-        admin = KafkaAdmin(settings.kafka)
-        yield from self._sizes(admin, [topic for topic in outputs if topic in found])
+        there = [topic for topic in (*outputs, *partials) if topic in found]
+        self.findings += size_findings(settings, there)
 
     def _same_counts(self, found: dict[str, int], outputs: list[str]) -> Iterator[Finding]:
         source = found.get(self.settings.input.topic)
@@ -249,33 +228,6 @@ class Preflight:
                     "outcomes go by key, and a partition's order is not kept",
                 )
 
-    def _sizes(self, admin: KafkaAdmin, topics: list[str]) -> Iterator[Finding]:
-        """A record the broker refuses would abort its transaction for ever."""
-        limit = self.settings.output.max_record_bytes
-        if not topics:
-            return
-        if not admin.has_controller():
-            text = "not checked: max.message.bytes of the outputs (the cluster has no controller)"
-            yield Finding("topics", ok=True, text=text)
-            return
-        try:
-            configs = topic_configs(admin, topics)
-        except StreamAppError as exc:
-            # A worker needs that right for nothing else: to miss it is no fault.
-            why = "DescribeConfigs is not granted" if isinstance(exc, ConfigError) else exc
-            text = f"not checked: max.message.bytes of the outputs ({why})"
-            yield Finding("topics", ok=True, text=text)
-            return
-        for topic, config in configs.items():
-            accepted = int(config.get("max.message.bytes", limit))
-            if accepted < limit:
-                self._fail(
-                    "topics",
-                    f"{topic} accepts {accepted} bytes (max.message.bytes), but "
-                    f"output.max_record_bytes is {limit}; raise the one or lower the other",
-                    ExitStatus.CONFIG,
-                )
-
     def _access(self) -> Iterator[Finding]:
         settings = self.settings
         if self._partition_counts is None or not settings.input.topic:
@@ -285,7 +237,9 @@ class Preflight:
         if not KafkaAdmin(settings.kafka).has_controller():
             yield Finding("access", ok=True, text="not checked (the cluster has no controller)")
             return
-        faults = access_faults(settings)
+        outputs = [settings.predictions_topic, settings.dlq_topic]
+        partials = [settings.partials_topic] if self._counts_drift else []
+        faults = access_faults(settings, [*outputs, *partials])
         if faults:
             raise ConfigError("\n".join(faults))
         yield Finding("access", ok=True, text="reads, writes and transactions are allowed")

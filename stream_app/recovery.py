@@ -24,7 +24,11 @@ _UNITS, _CLIENTS = "units", "clients"
 
 
 class Recovery:
-    """Debts, and the pauses between attempts to pay them."""
+    """Debts, and the pauses between attempts to pay them.
+
+    Attributes:
+        restoring: Partitions whose state the processor has yet to restore.
+    """
 
     def __init__(self, source: Source, sink: Sink, clock: Clock, health: WorkerHealth) -> None:
         self._source = source
@@ -32,6 +36,7 @@ class Recovery:
         self._clock = clock
         self._health = health
         self._rewind: dict[int, int] = {}
+        self.restoring: set[int] = set()
         self._rebuild = False
         self._renewal = False
         self._retry_at_s: float | None = None
@@ -41,6 +46,12 @@ class Recovery:
     def partitions(self) -> frozenset[int]:
         """Those that must be read again from their committed offsets."""
         return frozenset(self._rewind)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether anything is owed, or waited for."""
+        owed = bool(self._rewind or self.restoring) or self.owes_client
+        return owed or self._retry_at_s is not None
 
     @property
     def owes_client(self) -> bool:
@@ -70,6 +81,7 @@ class Recovery:
         """Another member reads these now: a rewind must not touch them."""
         for partition in partitions:
             self._rewind.pop(partition, None)
+            self.restoring.discard(partition)
         if not self._rewind and not self.owes_client:
             self._health.deny(_UNITS, "")
 

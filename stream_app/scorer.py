@@ -6,7 +6,7 @@ to know Kafka, transactions, Avro and ONNX: those are the ports it is given.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -26,6 +26,7 @@ from stream_app.core.dead_letters import Origin, dead_letters
 from stream_app.core.faults import Fault
 from stream_app.core.metrics import BATCH_RECORDS, DEAD_LETTERS, PREDICTIONS, STEP_SECONDS
 from stream_app.core.time_range import within_range
+from stream_app.drift_tally import DriftTally
 from stream_app.errors import DataError
 from stream_app.ports import Clock, Decoder, Encoder, Model, Telemetry
 from stream_app.scoring import ScoringRules, score
@@ -72,8 +73,10 @@ class Scorer:
         breaker: Breaker,
         clock: Clock,
         telemetry: Telemetry,
+        drift: DriftTally | None = None,
     ) -> None:
         self._config = config
+        self._drift = drift
         self._decoder = decoder
         self._model = model
         self._encoder = encoder
@@ -97,6 +100,8 @@ class Scorer:
 
         self._refuse_if_told(records, scores)
         letters = self._bury(records, events, scores)
+        if self._drift is not None:
+            self._drift.count(records, events, scores)
         self._tally.predictions += len(predictions)
         self._last_events = events
         self._telemetry.observe(BATCH_RECORDS, len(records))
@@ -115,6 +120,8 @@ class Scorer:
         scores = ScoreBatch(np.empty(0, dtype=np.intp), {}, fault)
         self._refuse_if_told(records, scores)
         self._last_events = events
+        if self._drift is not None:
+            self._drift.count(records, events, scores)
         return self._bury(records, events, scores)
 
     def _encode(
@@ -200,6 +207,8 @@ class Scorer:
         fault[rows] = Fault.OUTPUT_TOO_LARGE
         self._tally.predictions -= len(rows)
         self._tally.letters[Fault.OUTPUT_TOO_LARGE] += len(rows)
+        if self._drift is not None:
+            self._drift.redirect(rows, Fault.OUTPUT_TOO_LARGE)
         detail = {
             int(row): f"the prediction has {len(outputs.values[int(position)] or b'')} bytes, over "
             "output.max_record_bytes"
@@ -215,6 +224,19 @@ class Scorer:
         del partitions
         return True
 
+    def is_full(self) -> bool:
+        """When very many drift windows are open."""
+        return self._drift is not None and self._drift.is_full
+
+    def quiet(self, next_offsets: Mapping[int, int]) -> Collection[int]:
+        """Drift windows need not wait for partitions that bring nothing."""
+        return () if self._drift is None else self._drift.quiet(next_offsets)
+
+    def conclude(self) -> Sequence[OutputBatch]:
+        """What the transaction adds to drift windows."""
+        partials = None if self._drift is None else self._drift.conclude()
+        return () if partials is None else (partials,)
+
     def committed(self) -> None:
         """Tell the world what is now in the topics."""
         self._telemetry.count(PREDICTIONS, self._tally.predictions)
@@ -222,14 +244,21 @@ class Scorer:
             self._telemetry.count(DEAD_LETTERS, count, fault.stage.value, fault.name)
         self._tally = _Tally()
         self._breaker.committed()
+        if self._drift is not None:
+            self._drift.committed()
 
-    def rolled_back(self) -> None:
+    def rolled_back(self) -> bool:
         """Forget what was counted; the same records come again."""
         self._tally = _Tally()
         self._breaker.rolled_back()
+        if self._drift is not None:
+            self._drift.rolled_back()
+        return False
 
     def revoked(self, partitions: Sequence[int]) -> None:
-        """Nothing to do: there is no state."""
+        """Somebody else speaks for them now."""
+        if self._drift is not None:
+            self._drift.revoked(partitions)
 
     def metadata(self, partition: int) -> str:
         """Nothing to keep yet."""

@@ -24,6 +24,7 @@ from pydantic_settings import (
 )
 
 from stream_app.errors import ConfigError
+from stream_app.settings_drift import DriftSettings
 from stream_app.settings_kafka import AUTO_INSTANCE_ID, KafkaSettings
 from stream_app.settings_rules import contradictions
 from stream_app.settings_sections import (
@@ -90,6 +91,7 @@ class Settings(BaseSettings):
     batch: BatchSettings = BatchSettings()
     start: StartSettings = StartSettings()
     dead_letters: DeadLetterSettings = DeadLetterSettings()
+    drift: DriftSettings = DriftSettings()
     http: HttpSettings = HttpSettings()
     worker: WorkerSettings = WorkerSettings()
     log: LogSettings = LogSettings()
@@ -107,7 +109,32 @@ class Settings(BaseSettings):
     @property
     def partials_topic(self) -> str:
         """The topic of drift partials, by setting or by convention."""
-        return self.output.partials_topic or f"{self.input.topic}.drift.partials"
+        return self.drift.partials_topic or f"{self.input.topic}.drift.partials"
+
+    @property
+    def partials_dlq_topic(self) -> str:
+        """The topic of partials that cannot be read."""
+        return f"{self.partials_topic}.dlq"
+
+    @property
+    def windows_topic(self) -> str:
+        """The topic of drift windows, by setting or by convention."""
+        return self.drift.windows_topic or f"{self.input.topic}.drift.windows"
+
+    @property
+    def alerts_topic(self) -> str:
+        """The topic of drift alerts, by setting or by convention."""
+        return self.drift.alerts_topic or f"{self.input.topic}.drift.alerts"
+
+    @property
+    def changelog_topic(self) -> str:
+        """The topic of the drift aggregator's state, by setting or by convention."""
+        return self.drift.changelog_topic or f"{self.input.topic}.drift.changelog"
+
+    @property
+    def drift_group(self) -> str:
+        """The consumer group of drift aggregators, by setting or by convention."""
+        return self.drift.group or f"{self.kafka.group}.drift"
 
     @property
     def output_framing(self) -> Framing:

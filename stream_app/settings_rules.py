@@ -4,6 +4,7 @@ Decides the combinations; knows nothing of files and environment. Each fault nam
 and the way out.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,17 @@ def contradictions(settings: "Settings") -> list[str]:
             f"batch.buckets: the greatest, {max(batch.buckets)}, is more than batch.max_records "
             f"({batch.max_records}); raise the one or leave the other out"
         )
+    drift = settings.drift
+    if drift.retention_s < drift.allowed_lateness_s:
+        faults.append(
+            f"drift.retention_s ({drift.retention_s:g}) must be at least drift.allowed_lateness_s "
+            f"({drift.allowed_lateness_s:g}): a window's counts are kept until it is closed"
+        )
+    if settings.drift_group == kafka.group:
+        faults.append(
+            f"drift.group and kafka.group are both {kafka.group!r}; scorers and aggregators read "
+            "other topics, give them different groups"
+        )
     faults += [*security_faults(kafka), *registry_faults(settings.registry)]
     if kafka.group_instance_id and kafka.group_protocol == "consumer":
         faults.append(
@@ -105,6 +117,19 @@ def missing_for_scoring(settings: "Settings") -> list[str]:
         wanted["input.schema_dir"] = str(settings.input.schema_dir or "")
     if "confluent" in {settings.input.framing, settings.output_framing}:
         wanted["registry.url"] = settings.registry.url
+    return _missing(wanted)
+
+
+def missing_for_aggregating(settings: "Settings") -> list[str]:
+    """What a drift aggregator cannot be without."""
+    wanted = {
+        "kafka.bootstrap_servers": settings.kafka.bootstrap_servers,
+        "input.topic": settings.input.topic,
+    }
+    return _missing(wanted)
+
+
+def _missing(wanted: Mapping[str, str]) -> list[str]:
     return [
         f"{name} is not set; give it in the file, with --set {name}=..., or as "
         f"STREAM_APP_{name.replace('.', '__').upper()}"
@@ -131,7 +156,11 @@ def _topic_collisions(settings: "Settings") -> list[str]:
         "input.topic": settings.input.topic,
         "output.predictions_topic": settings.predictions_topic,
         "output.dlq_topic": settings.dlq_topic,
-        "output.partials_topic": settings.partials_topic,
+        "drift.partials_topic": settings.partials_topic,
+        "drift.partials_topic (its dead letters)": settings.partials_dlq_topic,
+        "drift.windows_topic": settings.windows_topic,
+        "drift.alerts_topic": settings.alerts_topic,
+        "drift.changelog_topic": settings.changelog_topic,
     }
     names = list(topics)
     return [

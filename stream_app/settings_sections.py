@@ -71,7 +71,6 @@ class OutputSettings(Section):
 
     predictions_topic: str = Field("", description="Default: `<input>.predictions`.")
     dlq_topic: str = Field("", description="Dead letters. Default: `<input>.dlq`.")
-    partials_topic: str = Field("", description="Default: `<input>.drift.partials`.")
     framing: Framing | None = Field(None, description="Default: as the input's.")
     prediction_schema: Path | None = Field(
         None, description="A prediction schema of your own; default: `schemas/prediction.avsc`."

@@ -13,6 +13,7 @@ import structlog
 
 from stream_app import __version__, failpoints
 from stream_app.adapters.avro.parts import build_decoder, build_encoder
+from stream_app.adapters.drift.parts import build_tally, reference_for
 from stream_app.adapters.kafka.admin import KafkaAdmin
 from stream_app.adapters.kafka.at_least_once_sink import AtLeastOnceSink
 from stream_app.adapters.kafka.credential_files import KafkaCredentialFiles
@@ -174,6 +175,10 @@ def build_scorer(
         max_record_bytes=settings.output.max_record_bytes,
     )
     limits = settings.dead_letters
+    stored = reference_for(settings, model.name, model.version)
+    drift = None
+    if stored is not None:
+        drift = build_tally(settings, stored, origin.instance, clock, telemetry, compiled=compiled)
     config = ScorerConfig(
         predictions_topic=settings.predictions_topic,
         origin=origin,
@@ -194,6 +199,7 @@ def build_scorer(
         Breaker(BreakerLimits(limits.breaker_share, limits.breaker_records, limits.breaker_run)),
         clock,
         telemetry,
+        drift,
     )
 
 

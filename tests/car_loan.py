@@ -221,6 +221,11 @@ class Feed:
         self.partitions = partitions
 
     @property
+    def good(self) -> Mapping[tuple[int, int], Event]:
+        """The events that are not broken, by partition and offset."""
+        return self._good
+
+    @property
     def ends(self) -> dict[int, int]:
         """By partition, the offset behind the last event handed over."""
         return dict(self._ends)

@@ -79,7 +79,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for marker, name in NAME_BY_MARKER.items():
         counts = {
             outcome: sum(
-                marker in report.keywords
+                marker in getattr(report, "keywords", ())  # a module's has none
                 for report in terminalreporter.getreports(outcome)
                 if report.when == "call" or outcome != "passed"
             )

@@ -4,7 +4,7 @@ Decides as little as a broker does: what is committed, who owns a partition, and
 went in. A fault is an item of a script, so a test of a fault is a line of data.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -255,6 +255,9 @@ class FakeSource:
     def resume(self) -> None:
         self._paused = False
 
+    def drained(self) -> Mapping[int, int]:
+        return {p: o for p, o in self._positions.items() if o >= self._cluster.ends[p]}
+
     def lag(self) -> Mapping[int, int]:
         return {p: self._cluster.ends[p] - o for p, o in self._positions.items()}
 
@@ -404,6 +407,10 @@ class Echo:
         self.committed_records = 0
         self.restored: list[int] = []
         self.not_yet_restored = 0
+        self.has_state = False
+        self.full_at = 1 << 30
+        self.tells_quiet_of: set[int] = set()
+        self.concluded = 0
 
     def choose(self, batch: RecordBatch) -> None:
         """All of them."""
@@ -433,12 +440,24 @@ class Echo:
         self.restored += partitions
         return True
 
+    def is_full(self) -> bool:
+        return self.since_commit >= self.full_at
+
+    def quiet(self, next_offsets: Mapping[int, int]) -> Collection[int]:
+        return sorted(set(next_offsets) & self.tells_quiet_of)
+
+    def conclude(self) -> Sequence[OutputBatch]:
+        self.concluded += 1
+        return []
+
     def committed(self) -> None:
         self.committed_records += self.since_commit
         self.since_commit = 0
+        self.tells_quiet_of.clear()
 
-    def rolled_back(self) -> None:
+    def rolled_back(self) -> bool:
         self.since_commit = 0
+        return self.has_state
 
     def revoked(self, partitions: Sequence[int]) -> None:
         del partitions

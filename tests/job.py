@@ -67,6 +67,7 @@ def car_loan_job(
             "input.topic": kafka.topic("loans"),
             "output.predictions_topic": kafka.topic("loans-predictions"),
             "output.dlq_topic": kafka.topic("loans-dlq"),
+            "drift.partials_topic": kafka.topic("loans-partials"),
         }
     settings = topics | {
         "kafka.bootstrap_servers": kafka.bootstrap_servers,

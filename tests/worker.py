@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -243,19 +243,21 @@ class Workers:
         *arguments: str,
         failpoint: str = "",
         module: str = "stream_app",
+        command: Sequence[str] = ("score",),
         **environment: str,
     ) -> Worker:
         """One more worker.
 
         Args:
-            arguments: After ``stream-app score``.
+            arguments: After the command.
+            command: Of ``stream-app``.
             module: Run in the place of ours; one that breaks something, then runs ours.
             failpoint: As ``STREAM_APP_FAILPOINT`` has it.
             environment: Further variables.
         """
         extra = {**environment, **({"STREAM_APP_FAILPOINT": failpoint} if failpoint else {})}
         process = ServerProcess(
-            [sys.executable, "-m", module, "score", *arguments],
+            [sys.executable, "-m", module, *command, *arguments],
             log_path=self.job.folder / f"worker-{len(self.started)}.log",
             environment=self.job.environment(extra),
         )

@@ -110,7 +110,8 @@ def _latency(stage: Stage, way: Waiting, turn: str) -> Latency:
     # What is sent are values of the input, of which some may be from another day.
     overrides |= {"input.topic": f"{run}.input", "input.max_time_difference_s": "0"}
     settings = stage.settings(overrides)
-    topics = [settings.input.topic, settings.predictions_topic, settings.dlq_topic]
+    outputs = [settings.predictions_topic, settings.dlq_topic, settings.partials_topic]
+    topics = [settings.input.topic, *outputs]
     stage.cluster.make_topics(topics, stage.workload.partitions)
     stage.cluster.groups.append(settings.kafka.group)
     limit_s = stage.options.seconds + _PROBE_EXTRA_S

@@ -81,7 +81,7 @@ class Stage:
         workload, cluster = self.workload, self.cluster
         overrides = workload.of_run(contender, turn)
         settings = self.settings(overrides)
-        topics = [settings.predictions_topic, settings.dlq_topic]
+        topics = [settings.predictions_topic, settings.dlq_topic, settings.partials_topic]
         cluster.make_topics(topics, workload.partitions)
         cluster.groups.append(settings.kafka.group)
         who = f"{contender}, run {turn}"

@@ -12,7 +12,7 @@ from stream_app.bench.report import PERCENTILES, Report
 
 Row = list[object]
 
-_STEPS: Final = ("fetch", "decode", "score", "encode", "deliver", "commit", "other")
+_STEPS: Final = ("fetch", "decode", "score", "encode", "drift", "deliver", "commit", "other")
 _MIB: Final = 1024 * 1024
 
 

@@ -17,7 +17,7 @@ from stream_app.core.metrics import (
 )
 
 _DELIVERY = "process_and_deliver"
-_PROCESSING = ("decode", "score", "encode")
+_PROCESSING = ("decode", "score", "encode", "drift")
 
 
 class AddingTelemetry:
@@ -57,7 +57,7 @@ class AddingTelemetry:
 
     def _step(self, step: str, seconds: float) -> None:
         if step == _DELIVERY:
-            # It is told of last, and holds the other three.
+            # It is told of last, and holds the others.
             self._meter.add("deliver", seconds)
         elif step in _PROCESSING:
             self._meter.add(step, seconds)

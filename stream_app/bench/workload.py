@@ -72,6 +72,7 @@ def outputs_of(run: str) -> dict[str, str]:
     return {
         "output.predictions_topic": f"{run}.predictions",
         "output.dlq_topic": f"{run}.dlq",
+        "drift.partials_topic": f"{run}.partials",
     }
 
 

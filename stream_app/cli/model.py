@@ -6,11 +6,13 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from stream_app.adapters.drift.reference_file import find_reference
 from stream_app.adapters.model.manifest_file import Tolerance
 from stream_app.adapters.model.onnx_model import load_model
 from stream_app.adapters.model.onnx_session import open_session
 from stream_app.adapters.model.pack import pack_model
 from stream_app.adapters.model.repository import ModelFiles, ModelRepository
+from stream_app.cli import model_reference
 from stream_app.cli.contract import read_file
 from stream_app.cli.options import ConfigOption, JsonOption, SetOption, read_tool_settings
 from stream_app.cli.output import print_json, print_table, warn
@@ -25,6 +27,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
 )
+app.add_typer(model_reference.app, name="reference")
 
 NameArgument = Annotated[
     str | None,
@@ -150,7 +153,10 @@ def verify(
     config: ConfigOption = None,
     assignments: SetOption = None,
 ) -> None:
-    """Load a version as a scorer would: hashes, signature, contract, golden vectors, provider."""
+    """Load a version as a scorer would: hashes, signature, contract, golden vectors, provider.
+
+    A reference beside it is read too: it must be whole, and of this model and contract.
+    """
     settings = read_tool_settings(config, assignments)
     files = _open(settings, name, version)
     batch = settings.batch
@@ -163,6 +169,9 @@ def verify(
         f"{model.name} version {model.version} ({model.content_hash}) is sound on "
         f"{model.execution_provider}: {files.golden.rows} golden rows agree, {micros:.1f} µs a row"
     )
+    reference = find_reference(files)
+    if reference is not None:
+        typer.echo(f"its reference {reference.id} of {reference.reference.rows:,} rows is sound")
 
 
 def _open(settings: Settings, name: str | None, version: str | None) -> ModelFiles:

@@ -1,4 +1,4 @@
-"""How far a sending is: a bar on a terminal, now and then a line elsewhere, on standard error."""
+"""How far a long job is: a bar on a terminal, now and then a line elsewhere, on standard error."""
 
 import time
 from types import TracebackType
@@ -49,13 +49,18 @@ class Progress:
 
     def show(self, report: ReplayReport, share: float) -> None:
         """Tell of ``report``; ``share`` is how much of the whole was sent, from 0 to 1."""
-        if self._quiet:
-            return
         told = f"{report.delivered} delivered, {report.records_per_second:.0f}/s"
         if report.failed:
             told += f", {report.failed.total()} failed"
+        self.tell(share, told)
+
+    def tell(self, share: float, told: str, title: str = "") -> None:
+        """Tell that ``share`` of the whole is done, from 0 to 1; ``title`` is of what from now."""
+        self._title = title or self._title
+        if self._quiet:
+            return
         if self._bar is not None:
-            self._bar.update(self._task, completed=share, told=told)
+            self._bar.update(self._task, completed=share, told=told, description=self._title)
         elif time.monotonic() >= self._next_line_s:
             self._next_line_s = time.monotonic() + _LINE_EVERY_S
-            self._console.print(f"{self._title}: {share:.0%}, {told}")
+            self._console.print(f"{self._title}: {share:.0%}" + (f", {told}" if told else ""))

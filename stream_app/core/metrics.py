@@ -104,6 +104,34 @@ BATCH_BOUND_RECORDS = _gauge(
 STEP_SECONDS = _seconds(
     "stream_app_step_seconds", "Time of one step of the path for one micro-batch.", "step"
 )
+DRIFT_PARTIAL_BYTES = _counter(
+    "stream_app_drift_partial_bytes_total",
+    "Bytes of committed drift partials, before compression.",
+)
+DRIFT_PARTIALS = _counter(
+    "stream_app_drift_partials_total",
+    "Drift partials merged: applied, repeated (dropped), overlapping (added), malformed.",
+    "outcome",
+)
+DRIFT_WINDOWS = _counter(
+    "stream_app_drift_windows_total",
+    "Drift windows published: final (revisions too), open (nothing more comes), roll_up.",
+    "kind",
+)
+DRIFT_WINDOWS_KEPT = _gauge(
+    "stream_app_drift_windows_kept", "Drift windows whose state is kept.", merge=Merge.SUM
+)
+DRIFT_LATE = _counter(
+    "stream_app_drift_late_records_total",
+    "Predictions and dead letters too late for their drift window: behind the retention.",
+)
+DRIFT_WATERMARK_SECONDS = _gauge(
+    "stream_app_drift_watermark_timestamp_seconds",
+    "Event time up to which drift windows are complete.",
+    "name",
+    "version",
+    merge=Merge.LATEST,
+)
 END_TO_END_SECONDS = _seconds(
     "stream_app_end_to_end_seconds",
     "From the oldest record timestamp of a transaction to its commit.",

@@ -26,7 +26,7 @@ Say = Callable[[str], None]
 _KEPT_FOR_EVER_MS: Final = -1
 """Records carry the time of their event, which may be years ago."""
 
-_ROLES: Final = frozenset({"input", "predictions", "dlq"})
+_ROLES: Final = frozenset({"input", "predictions", "dlq", "partials"})
 _VISIBLE_WITHIN_S: Final = 10.0
 _LOOK_EVERY_S: Final = 0.05
 
@@ -117,7 +117,8 @@ def _own(options: DemoOptions, say: Say) -> Iterator[Cluster]:
 
 
 def _topics(settings: Settings) -> tuple[str, ...]:
-    return settings.input.topic, settings.predictions_topic, settings.dlq_topic
+    outcomes = settings.predictions_topic, settings.dlq_topic
+    return settings.input.topic, *outcomes, settings.partials_topic
 
 
 def _make_topics(settings: Settings) -> None:
@@ -125,8 +126,8 @@ def _make_topics(settings: Settings) -> None:
     options = PlanOptions(partitions=PARTITIONS, retention_ms=_KEPT_FOR_EVER_MS, with_input=True)
     create_topics(admin, [p for p in plan_topics(settings, options) if p.role in _ROLES])
     deadline_s = time.monotonic() + _VISIBLE_WITHIN_S
-    wanted = dict.fromkeys(_topics(settings), PARTITIONS)
-    while not wanted.items() <= admin.partition_counts().items():
+    wanted = set(_topics(settings))
+    while not wanted <= admin.partition_counts().keys():
         if time.monotonic() > deadline_s:
             raise UnavailableError(
                 f"the topics {', '.join(wanted)} were made, and the cluster does not show them "

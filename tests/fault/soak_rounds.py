@@ -123,6 +123,7 @@ class Soak:
             ("input__topic", "soak"),
             ("output__predictions_topic", "soak-predictions"),
             ("output__dlq_topic", "soak-dlq"),
+            ("drift__partials_topic", "soak-partials"),
         ):
             topics[setting] = self.kafka.topic(name, PARTITIONS, **_TOPIC)
         return car_loan_job(

@@ -175,8 +175,8 @@ TABLE = (
     ),
     sets(
         "drift partials among the dead letters",
-        {"output.partials_topic": "events.dlq"},
-        "output.dlq_topic and output.partials_topic are both",
+        {"drift.partials_topic": "events.dlq"},
+        "output.dlq_topic and drift.partials_topic are both",
     ),
     *(
         sets(f"{name} = {word}", {name: word}, f"{name}: ")

@@ -58,7 +58,7 @@ def assert_told(result: subprocess.CompletedProcess[str], status: int, *words: s
 
 def job_topics(kafka: RealKafka) -> str:
     topic = kafka.topic("loans")
-    for suffix in ("predictions", "dlq"):
+    for suffix in ("predictions", "dlq", "drift.partials"):
         create_topic(kafka.bootstrap_servers, f"{topic}.{suffix}", 4)
     return topic
 
@@ -84,7 +84,8 @@ def test_a_missing_topic_is_named_with_the_command_that_makes_it(
         69,
         "nowhere does not exist; create it: stream-app topics create --with-input\n",
         "nowhere.dlq does not exist; create it: stream-app topics create\n",
-        "3 faults",
+        "nowhere.drift.partials does not exist; create it: stream-app topics create\n",
+        "4 faults",
     )
 
 
@@ -102,7 +103,7 @@ def test_a_contract_that_names_an_absent_field_is_found(kafka: RealKafka, reposi
     name_an_absent_field(repository)
     topic = job_topics(kafka)
     result = run("check", kafka.bootstrap_servers, repository, input__topic=topic)
-    assert_told(result, 78, "car_valu", "event.avsc", "1 fault\n")
+    assert_told(result, 78, "car_valu", "event.avsc", "reference.avro: was made with", "2 faults\n")
 
 
 def test_a_registry_that_is_away_is_told_once_whatever_the_model_is_like(

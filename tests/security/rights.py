@@ -16,10 +16,11 @@ from stream_app.adapters.local_kafka import LocalKafka
 from stream_app.preflight import Preflight
 from tests.worker import Job, until
 
-READ_INPUT, WRITE_PREDICTIONS, WRITE_DLQ, READ_GROUP, WRITE_TRANSACTION = RIGHTS = (
+READ_INPUT, WRITE_PREDICTIONS, WRITE_DLQ, WRITE_PARTIALS, READ_GROUP, WRITE_TRANSACTION = RIGHTS = (
     "read the input",
     "write predictions",
     "write dead letters",
+    "write drift partials",
     "read the group",
     "write the transactional id",
 )
@@ -35,6 +36,7 @@ def words(job: Job, right: str) -> str:
         READ_INPUT: f"missing ACL: Read on Topic {settings.input.topic}",
         WRITE_PREDICTIONS: f"missing ACL: Write on Topic {settings.predictions_topic}",
         WRITE_DLQ: f"missing ACL: Write on Topic {settings.dlq_topic}",
+        WRITE_PARTIALS: f"missing ACL: Write on Topic {settings.partials_topic}",
         READ_GROUP: f"missing ACL: Read on Group {group}",
         WRITE_TRANSACTION: f"missing ACL: Write on TransactionalId, prefix {group}-",
     }[right]
@@ -49,6 +51,7 @@ def binding(job: Job, right: str) -> AclBinding:
         READ_INPUT: (topic, settings.input.topic, literal, read),
         WRITE_PREDICTIONS: (topic, settings.predictions_topic, literal, write),
         WRITE_DLQ: (topic, settings.dlq_topic, literal, write),
+        WRITE_PARTIALS: (topic, settings.partials_topic, literal, write),
         READ_GROUP: (ResourceType.GROUP, group, literal, read),
         WRITE_TRANSACTION: (
             ResourceType.TRANSACTIONAL_ID,
@@ -62,7 +65,7 @@ def binding(job: Job, right: str) -> AclBinding:
 
 
 def grant(cluster: LocalKafka, job: Job, rights: Iterable[str] = RIGHTS) -> None:
-    """Give them, and return when the brokers know: all five, if all were given."""
+    """Give them, and return when the brokers know: all of them, if all were given."""
     given = list(rights)
     admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers})
     for future in admin.create_acls([binding(job, right) for right in given]).values():

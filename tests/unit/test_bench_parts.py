@@ -65,7 +65,7 @@ def test_the_workers_own_metrics_become_steps() -> None:
     telemetry.count(RECORDS_FETCHED, 0)
     assert not meter.running
     telemetry.count(RECORDS_FETCHED, 100)
-    for step, seconds in (("decode", 1.0), ("score", 2.0), ("encode", 3.0)):
+    for step, seconds in (("decode", 1.0), ("score", 2.0), ("encode", 3.0), ("drift", 0.75)):
         telemetry.observe(STEP_SECONDS, seconds, step)
     telemetry.observe(STEP_SECONDS, 10.0, "process_and_deliver")
     telemetry.observe(STEP_SECONDS, 0.5, "fetch")
@@ -80,7 +80,8 @@ def test_the_workers_own_metrics_become_steps() -> None:
         "decode": 1.0,
         "score": 2.0,
         "encode": 3.0,
-        "deliver": 4.0,
+        "drift": 0.75,
+        "deliver": 3.25,
         "commit": 0.25,
     }
 

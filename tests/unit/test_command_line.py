@@ -23,6 +23,7 @@ LEAVES = (
     ("demo",),
     ("check",),
     ("score",),
+    ("drift", "aggregate"),
     ("kafka",),
     ("topics", "create"),
     ("produce",),
@@ -37,6 +38,8 @@ LEAVES = (
     ("model", "pack"),
     ("model", "show"),
     ("model", "verify"),
+    ("model", "reference", "build"),
+    ("model", "reference", "show"),
     ("settings",),
     ("metrics",),
 )

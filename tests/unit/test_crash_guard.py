@@ -162,9 +162,9 @@ class Mortal(Echo):
         self._world.buried += self._open
         self._open.clear()
 
-    def rolled_back(self) -> None:
-        super().rolled_back()
+    def rolled_back(self) -> bool:
         self._open.clear()
+        return super().rolled_back()
 
 
 def test_one_killer_is_buried_alone_after_five_deaths() -> None:

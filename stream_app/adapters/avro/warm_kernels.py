@@ -17,7 +17,7 @@ from stream_app.adapters.process.user_cache import Progress, exclusive, silent
 
 log = structlog.get_logger(__name__)
 
-_COMPILES = "compiling the kernels that decode and encode: once a version and user, about {}"
+_COMPILES = "compiling the kernels that decode, encode and count: once a version and user, about {}"
 _ABOUT = "20 s"
 
 
@@ -77,13 +77,16 @@ def _alone(kept_in: Path, tell: Progress) -> Iterator[None]:
 
 
 def _are_there(kept_in: Path, *, native: bool) -> bool:
-    """Of the modules with kernels."""
-    found = {path.name.partition(".")[0] for path in kept_in.rglob("*.nbi")}
-    return {"decode", "encode"} <= found and (not native or "kernels" in found)
+    """One of each module with kernels."""
+    found = {path.name.rpartition("-")[0] for path in kept_in.rglob("*.nbi")}
+    wanted = {"decode.decode_rows", "encode.encode_rows", "kernels.find_cells"}
+    return wanted <= found and (not native or "kernels.measure" in found)
 
 
 def _load(compiled_kernels: ModuleType, *, native: bool) -> bool:
-    compiled: bool = compiled_kernels.load()
+    from stream_app.adapters.drift import compiled_counting  # noqa: PLC0415  # numba
+
+    compiled: bool = compiled_kernels.load() | compiled_counting.load()
     if native:
         from stream_app.adapters.kafka.native import header_kernels, kernels  # noqa: PLC0415  # numba
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _STATUS = Path("/proc/self/status")
-STEPS = ("fetch", "decode", "score", "encode", "deliver", "commit")
+STEPS = ("fetch", "decode", "score", "encode", "drift", "deliver", "commit")
 
 
 @dataclass(frozen=True, slots=True)

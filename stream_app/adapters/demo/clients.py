@@ -246,5 +246,6 @@ def delete_traces(settings: Settings) -> list[str]:
         What could not be removed, and why.
     """
     admin = KafkaAdmin(settings.kafka)
-    topics = [settings.input.topic, settings.predictions_topic, settings.dlq_topic]
+    outputs = [settings.predictions_topic, settings.dlq_topic, settings.partials_topic]
+    topics = [settings.input.topic, *outputs]
     return remove_topics_and_groups(admin, topics, [settings.kafka.group])

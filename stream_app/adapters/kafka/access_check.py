@@ -6,7 +6,7 @@ ids; a cluster without an authorizer grants everything, one that cannot be asked
 mock) grants what it is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import structlog
@@ -17,8 +17,9 @@ from stream_app.adapters.kafka.admin import KafkaAdmin
 from stream_app.adapters.kafka.config import consumer_properties, producer_properties
 from stream_app.adapters.kafka.errors import explain
 from stream_app.adapters.kafka.rights import (
-    on_topic,
     read_group,
+    read_topic,
+    write_output,
     write_transaction,
 )
 from stream_app.settings import Delivery, Settings
@@ -31,11 +32,17 @@ _PROBE_TIMEOUT_S = 2.0
 _INIT_TIMEOUT_S = 5.0
 
 
-def access_faults(settings: Settings) -> list[str]:
-    """Every right that is missing, one a line; blocks for some seconds at most."""
+def access_faults(settings: Settings, outputs: Sequence[str], *, kept_in: str = "") -> list[str]:
+    """Every right that is missing, one a line; blocks for some seconds at most.
+
+    Args:
+        settings: Of the worker.
+        outputs: Topics that it writes.
+        kept_in: A topic that it writes and reads again, if there is one.
+    """
     admin = KafkaAdmin(settings.kafka)
     return [
-        *_topic_faults(admin, settings),
+        *_topic_faults(admin, settings, outputs, kept_in),
         *_group_faults(admin, settings),
         *_transaction_faults(settings),
     ]
@@ -62,28 +69,31 @@ def _metadata_code(consumer: Any, topic: str) -> int | None:
     return None if error is None else error.code()
 
 
-def _topic_faults(admin: KafkaAdmin, settings: Settings) -> Iterator[str]:
+def _topic_faults(
+    admin: KafkaAdmin, settings: Settings, outputs: Sequence[str], kept_in: str
+) -> Iterator[str]:
+    read, write = AclOperation.READ, AclOperation.WRITE
     needed = {
-        settings.input.topic: AclOperation.READ,
-        settings.predictions_topic: AclOperation.WRITE,
-        settings.dlq_topic: AclOperation.WRITE,
+        settings.input.topic: [(read, read_topic(settings.input.topic))],
+        **{topic: [(write, write_output(topic))] for topic in outputs},
     }
+    if kept_in:
+        needed[kept_in] = [(read, read_topic(kept_in)), (write, write_output(kept_in))]
     futures = admin.client.describe_topics(
         TopicCollection(list(needed)),
         include_authorized_operations=True,
         request_timeout=_PROBE_TIMEOUT_S,
     )
     for topic, future in futures.items():
-        operation = needed[topic]
-        missing = on_topic(settings, topic)
         try:
             allowed = future.result(_PROBE_TIMEOUT_S).authorized_operations
         except (KafkaException, TimeoutError) as exc:
             if _denied(exc, KafkaError.TOPIC_AUTHORIZATION_FAILED):
-                yield missing
+                yield from (missing for _, missing in needed[topic])
             continue
-        if allowed is not None and not {operation, AclOperation.ALL} & set(allowed):
-            yield missing
+        for operation, missing in needed[topic]:
+            if allowed is not None and not {operation, AclOperation.ALL} & set(allowed):
+                yield missing
 
 
 def _group_faults(admin: KafkaAdmin, settings: Settings) -> Iterator[str]:

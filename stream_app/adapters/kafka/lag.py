@@ -23,14 +23,22 @@ class Lag:
 
     def of(self, partitions: Iterable[int]) -> Mapping[int, int]:
         """Records behind the end, where that is known."""
-        lag = {}
+        return {p: lag for p, (_, lag) in self._places(partitions).items()}
+
+    def drained(self, partitions: Iterable[int]) -> Mapping[int, int]:
+        """Of those known to have none, the next offset."""
+        return {p: begin for p, (begin, lag) in self._places(partitions).items() if not lag}
+
+    def _places(self, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
+        """By partition, the next offset and the records from there on."""
+        places = {}
         wanted = [TopicPartition(self._topic, number) for number in partitions]
         for tp in self._consumer.position(wanted):
             _, high = self._consumer.get_watermark_offsets(tp, cached=True)
             begin = tp.offset if tp.offset >= 0 else self._begin(tp.partition)
             if begin >= 0 and high >= 0:
-                lag[tp.partition] = max(0, high - begin)
-        return lag
+                places[tp.partition] = begin, max(0, high - begin)
+        return places
 
     def forget(self, partitions: Iterable[int]) -> None:
         """They have another owner now, who moves on."""

@@ -34,6 +34,7 @@ def missing_topic(settings: Settings, code: int, topics: Iterable[str] = ()) -> 
         settings.input.topic: "input.topic",
         settings.predictions_topic: "output.predictions_topic",
         settings.dlq_topic: "output.dlq_topic",
+        settings.partials_topic: "drift.partials_topic",
     }
     shown = [f"{topic} ({names.get(topic, 'topic')})" for topic in topics or names]
     which = shown[0] if len(shown) == 1 else f"one of {', '.join(shown)}"

@@ -13,7 +13,12 @@ from stream_app.settings import Settings
 
 def read_input(settings: Settings) -> str:
     """Read on the input topic is missing."""
-    return _topic("Read", settings.input.topic)
+    return read_topic(settings.input.topic)
+
+
+def read_topic(topic: str) -> str:
+    """Read on a topic is missing."""
+    return _topic("Read", topic)
 
 
 def write_output(topic: str) -> str:

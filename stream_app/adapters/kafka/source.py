@@ -156,6 +156,10 @@ class KafkaSource:
             self._paused = False
             self._consumer.resume(self._partitions(self._assignment.ours))
 
+    def drained(self) -> Mapping[int, int]:
+        """See the port."""
+        return self._lag.drained(self._assignment.ours)
+
     def lag(self) -> Mapping[int, int]:
         """See the port."""
         return self._lag.of(self._assignment.ours)

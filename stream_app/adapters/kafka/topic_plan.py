@@ -6,7 +6,10 @@ Decides names, partition counts and configurations from the settings alone; asks
     predictions, dlq
                 as many partitions as the input, so that an outcome keeps its event's partition
     partials    what the scorers saw, summed up later; deleted when old
+    partials_dlq
+                partials that cannot be read
     windows     one record a closed window; kept like predictions
+    changelog   compacted: the state behind the windows, a partition beside each of partials
     alerts      compacted: the last state of each alert is what counts
 """
 
@@ -24,6 +27,7 @@ _HEADER_ROOM_BYTES = 64 * 1024
 _BROKER_MAX_MESSAGE_BYTES = 1_048_588
 """Kafka's default ``max.message.bytes``; ours is never below it."""
 
+_CHANGELOG_SEGMENT_BYTES = 32 * 1024 * 1024
 _DAY_MS = 86_400_000
 _PARTIALS_RETENTION_MS = 3 * _DAY_MS
 
@@ -70,14 +74,18 @@ def plan_topics(settings: Settings, options: PlanOptions) -> tuple[TopicPlan, ..
     source = settings.input.topic
     kept = _kept(options)
     outcome = {**kept, "max.message.bytes": str(_max_message_bytes(settings))}
-    many, few = options.partitions, DRIFT_PARTITIONS
+    many, few, drift = options.partitions, DRIFT_PARTITIONS, _replicated(options, "compact")
+    # Restoring reads what is not compacted yet, and the newest segment never is.
+    changelog = drift | {"segment.bytes": str(_CHANGELOG_SEGMENT_BYTES)}
     partials_ms = -1 if options.retention_ms == -1 else _PARTIALS_RETENTION_MS
     plans = [
         ("predictions", settings.predictions_topic, many, outcome),
         ("dlq", settings.dlq_topic, many, outcome),
         ("partials", settings.partials_topic, few, {**kept, "retention.ms": str(partials_ms)}),
-        ("windows", f"{source}.drift.windows", few, kept),
-        ("alerts", f"{source}.drift.alerts", few, _replicated(options, "compact")),
+        ("partials_dlq", settings.partials_dlq_topic, few, outcome),
+        ("windows", settings.windows_topic, few, kept),
+        ("changelog", settings.changelog_topic, few, changelog),
+        ("alerts", settings.alerts_topic, few, drift),
     ]
     if options.with_input:
         plans.insert(0, ("input", source, many, kept))

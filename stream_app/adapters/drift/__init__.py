@@ -1,0 +1,1 @@
+"""Drift's files: references, and the data that they are made from."""

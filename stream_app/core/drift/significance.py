@@ -1,0 +1,152 @@
+"""How large a statistic is by the measure of chance: scores, and when one of them is drift.
+
+Decides how a calibration, made for some sizes of windows, is read for any other, and which changes
+are too small to be told of however certain they are. Refuses to know how it was calibrated
+(``calibrate.py``) and what follows over several windows (``rules.py``).
+
+A score is a statistic divided by its 99 % quantile without drift; drift is where the greatest score
+of a window is above the window's threshold. So all columns and statistics share one rate of false
+alarms, however many there are and however they depend on each other (max-T: P. Westfall and S.
+Young, Resampling-based multiple testing, 1993).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from stream_app.core.columns import BoolArray, Int64Array
+from stream_app.core.drift.reference import Calibration, Float64Array, Test
+from stream_app.core.drift.statistics.names import Statistic
+
+
+@dataclass(frozen=True, slots=True)
+class Floors:
+    """Changes below which nothing is told: at a million rows everything is significant.
+
+    Attributes:
+        wasserstein: In reference standard deviations.
+        jensen_shannon: Distance, base 2, of a column's groups or bins.
+        correlation: The greatest change of a pair's.
+    """
+
+    wasserstein: float = 0.05
+    jensen_shannon: float = 0.02
+    correlation: float = 0.05
+
+    def reached(self, tests: tuple[Test, ...], values: Float64Array) -> BoolArray:
+        """Which tests stand on a change that is large enough.
+
+        A column's tests stand together: a change that is large for one of them is large.
+
+        Args:
+            tests: As calibrated.
+            values: float64, shape ``(tests,)``: the statistics; NaN reaches nothing.
+
+        Returns:
+            bool, shape ``(tests,)``.
+        """
+        least = {
+            Statistic.WASSERSTEIN: self.wasserstein,
+            Statistic.JENSEN_SHANNON: self.jensen_shannon,
+            Statistic.JENSEN_SHANNON_16: self.jensen_shannon,
+            Statistic.CORRELATION: self.correlation,
+        }
+        large = {
+            test.column
+            for test, value in zip(tests, values, strict=True)
+            if value >= least[Statistic(test.statistic)]
+        }
+        return np.array([test.column in large for test in tests], np.bool_)
+
+
+def scores(
+    calibration: Calibration, values: Float64Array, rows: Int64Array, of: Int64Array, all_rows: int
+) -> Float64Array:
+    """Each statistic in units of what chance allows; 1 is its 99 % quantile.
+
+    Args:
+        calibration: Of the reference.
+        values: float64, shape ``(tests,)``: the statistics of a window.
+        rows: int64, shape ``(tests,)``: the window's rows with a valid value in the test's column;
+            for correlation, those valid in all columns.
+        of: int64, shape ``(tests,)``: the reference's, likewise.
+        all_rows: The reference's.
+
+    Returns:
+        float64, shape ``(tests,)``; NaN where a statistic is.
+    """
+    return values / limits(calibration, rows, of, all_rows)
+
+
+def limits(
+    calibration: Calibration, rows: Int64Array, of: Int64Array, all_rows: int
+) -> Float64Array:
+    """The statistics whose score is 1; arguments as :func:`scores`.
+
+    The quantile is that of a window drawn from the reference itself. That the reference is but a
+    sample too widens it by ``sqrt(1 + n / m)`` (an index that goes by ``1 / n``: by its square),
+    without which large windows all alarm; that neighbours are alike, by ``kappa``.
+
+    Returns:
+        float64, shape ``(tests,)``; NaN where a side has no rows.
+    """
+    some = (rows > 0) & (of > 0)
+    n = np.where(some, rows, np.nan)
+    m = np.where(some, of, np.nan)
+    squared = [Statistic(test.statistic).grows_with_variance for test in calibration.tests]
+    # Windows were drawn with their invalid rows: the size whose valid rows are as many as these.
+    sizes = n * (all_rows / m)
+    quantiles = np.array(
+        [
+            interpolated(calibration.sizes, row, size, power=-1.0 if square else -0.5)
+            for row, size, square in zip(calibration.q99, sizes, squared, strict=True)
+        ]
+    )
+    widened = (1.0 + n / m) ** np.where(squared, 1.0, 0.5)
+    product: Float64Array = quantiles * widened * calibration.kappa
+    return product
+
+
+def interpolated(
+    sizes: Int64Array, values: Float64Array, size: npt.ArrayLike, power: float = -0.5
+) -> Float64Array:
+    """What a statistic reaches in windows of any size, from what it reaches in some.
+
+    Between sizes, a straight line in the logarithms of both. Beyond the first and the last, the
+    line through the two nearest sizes goes on; from one size alone, its ``power`` of the size does.
+
+    Args:
+        sizes: int64, shape ``(g,)``, increasing.
+        values: float64, shape ``(g,)``, above 0.
+        size: Of windows, above 0, shape ``(...)``.
+        power: Of the size, by which the statistic goes if only one was calibrated.
+
+    Returns:
+        float64, shape ``(...)``.
+    """
+    x, known, logs = np.log(np.asarray(size, np.float64)), np.log(sizes), np.log(values)
+    slopes = np.array([power]) if len(known) == 1 else np.diff(logs) / np.diff(known)
+    inside = np.interp(x, known, logs)
+    below = np.minimum(x - known[0], 0.0) * slopes[0]
+    above = np.maximum(x - known[-1], 0.0) * slopes[-1]
+    result: Float64Array = np.exp(inside + below + above)
+    return result
+
+
+def threshold(calibration: Calibration, rows: npt.ArrayLike) -> Float64Array:
+    """The score above which a window has drift.
+
+    A straight line in the logarithm of the size. Beyond the first and the last size it stays: it
+    hardly depends on the size, and a slope would be that of two errors.
+
+    Args:
+        calibration: Of the reference.
+        rows: Of windows, above 0, shape ``(...)``, valid or not.
+
+    Returns:
+        float64, shape ``(...)``.
+    """
+    at = np.log(np.asarray(rows, np.float64))
+    found: Float64Array = np.interp(at, np.log(calibration.sizes), calibration.threshold)
+    return found

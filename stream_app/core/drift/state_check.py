@@ -1,0 +1,29 @@
+"""Whether a state can be one of its reference's: bytes from elsewhere must add up in themselves.
+
+Decides what always holds of a window's counts. That a state is another one's it cannot see.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+
+from stream_app.core.columns import Int64Array
+from stream_app.core.drift.layout import ROWS, Layout
+from stream_app.core.drift.reference import Apart
+
+
+def is_sound(layout: Layout, state: Int64Array) -> bool:
+    """Whether every column counts every row once, and no count is negative."""
+    bounds = _bounds(layout)
+    if not len(bounds):
+        return True
+    counted = np.add.reduceat(state, bounds)[::2]
+    least = np.minimum.reduceat(state, bounds)[::2]
+    return bool((counted == state[ROWS]).all() and least.min() >= 0)
+
+
+@lru_cache(maxsize=64)
+def _bounds(layout: Layout) -> Int64Array:
+    """Of each column, where its bins begin and where the values behind them that are apart end."""
+    pairs = [(section.begin, section.apart + Apart.CLIPPED) for section in layout.sections]
+    return np.array(pairs, dtype=np.int64).reshape(-1)

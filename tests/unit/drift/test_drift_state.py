@@ -1,0 +1,169 @@
+"""Laws of a window's state: parts add up to the whole, compiled or not, whatever way they come."""
+
+from types import ModuleType
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream_app.core.columns import Int32Array, Int64Array
+from stream_app.core.drift import kernels, plain
+from stream_app.core.drift.layout import ROWS, SPARSE_BYTES, Sum, row_bytes
+from stream_app.core.drift.reference import Apart
+from stream_app.core.drift.watch import Values
+from tests.drift_kit import SMALL, odd_values
+
+BOTH = pytest.mark.parametrize("way", [kernels, plain], ids=["compiled", "plain"])
+
+
+def cells(way: ModuleType, values: Values) -> tuple[Int32Array, Int64Array]:
+    shape = (6, len(values))
+    places, units = np.empty(shape, dtype=np.int32), np.empty(shape, dtype=np.int64)
+    numbers, kinds = np.ascontiguousarray(values.numbers.T), np.ascontiguousarray(values.kinds.T)
+    way.find_cells(numbers, kinds, SMALL.tables, places, units)
+    return places, units
+
+
+def add(
+    way: ModuleType, values: Values, slots: Int64Array, windows: Int64Array, weight: int = 1
+) -> Int64Array:
+    states = SMALL.empty(3)
+    places, units = cells(way, values)
+    way.add_cells(
+        places, units, slots, windows, weight,
+        SMALL.tables, SMALL.co_rows, SMALL.scores, states,
+    )  # fmt: skip
+    return states
+
+
+def pick(values: Values, rows: Int64Array) -> Values:
+    return Values(
+        np.asfortranarray(values.numbers[rows]), np.asfortranarray(values.kinds[rows]), {}
+    )
+
+
+@given(st.integers(1, 200), st.integers(0, 10_000))
+def test_compiled_and_plain_agree_to_the_last_bit(rows: int, seed: int) -> None:
+    values, slots = odd_values(rows, seed)
+    windows = np.random.default_rng(seed).integers(-1, 3, rows)
+    for one, other in zip(cells(kernels, values), cells(plain, values), strict=True):
+        np.testing.assert_array_equal(one, other)
+    for weight in (1, -1):
+        np.testing.assert_array_equal(
+            add(kernels, values, slots, windows, weight), add(plain, values, slots, windows, weight)
+        )
+
+
+@given(st.integers(1, 200), st.integers(0, 10_000))
+def test_parts_in_any_order_add_up_to_the_whole(rows: int, seed: int) -> None:
+    values, slots = odd_values(rows, seed)
+    rng = np.random.default_rng(seed)
+    windows = rng.integers(-1, 3, rows)
+    order, parts = rng.permutation(rows), rng.integers(0, 4, rows)
+    total = SMALL.empty(3)
+    for part in rng.permutation(4):
+        own = order[parts[order] == part]
+        total += add(kernels, pick(values, own), slots[own], windows[own])
+    np.testing.assert_array_equal(total, add(kernels, values, slots, windows))
+
+
+@BOTH
+@given(st.integers(1, 60), st.integers(0, 10_000))
+def test_what_is_taken_out_leaves_no_trace(way: ModuleType, rows: int, seed: int) -> None:
+    values, slots = odd_values(rows, seed)
+    windows = np.zeros(rows, dtype=np.int64)
+    states = add(way, values, slots, windows) + add(way, values, slots, windows, -1)
+    assert not states.any()
+
+
+@BOTH
+def test_every_value_is_counted_once_and_what_is_no_value_apart(way: ModuleType) -> None:
+    values, slots = odd_values(400, 3)
+    state = add(way, values, slots, np.zeros(400, dtype=np.int64))[0]
+    assert state[ROWS] == 400
+    for column in range(6):
+        apart = SMALL.apart(state, column)
+        assert SMALL.counts(state, column).sum() + apart[: Apart.CLIPPED].sum() == 400
+        nulls = values.kinds[:, column] == 1
+        assert apart[Apart.NULL] == nulls.sum() > 0
+
+
+@BOTH
+def test_bins_are_those_of_searchsorted_and_sums_those_of_the_clipped_values(
+    way: ModuleType,
+) -> None:
+    values, slots = odd_values(500, 4)
+    state = add(way, values, slots, np.zeros(500, dtype=np.int64))[0]
+    for column, of in enumerate(SMALL.reference.columns[:4]):
+        assert of.moments is not None
+        valid = values.numbers[values.kinds[:, column] == 0, column]
+        bins = np.searchsorted(of.edges, valid, side="left")
+        np.testing.assert_array_equal(
+            SMALL.counts(state, column), np.bincount(bins, minlength=of.bins)
+        )
+        near = np.clip(valid, of.moments.clip_low, of.moments.clip_high)
+        assert SMALL.apart(state, column)[Apart.CLIPPED] == (near != valid).sum()
+        if not of.moments.sd:
+            assert not SMALL.sums(state, column).any()
+            continue
+        sums, scale = SMALL.sums(state, column), of.moments.sd / (1 << 20)
+        mean = of.moments.mean + scale * sums[Sum.UNITS] / len(valid)
+        assert mean == pytest.approx(near.mean(), rel=1e-6)
+        squares = int(sums[Sum.SQUARES_LOW]) + (int(sums[Sum.SQUARES_HIGH]) << 32)
+        assert squares * scale**2 == pytest.approx(((near - of.moments.mean) ** 2).sum(), rel=1e-6)
+        below = near[bins == 0]
+        assert sums[Sum.BELOW] * scale == pytest.approx((below - of.moments.mean).sum(), rel=1e-6)
+
+
+@BOTH
+def test_minus_nought_is_nought(way: ModuleType) -> None:
+    values, _ = odd_values(2, 0)
+    values.kinds[:] = 0
+    values.numbers[:] = 0.0
+    values.numbers[:, 1] = [0.0, -0.0]
+    places, units = cells(way, values)
+    assert places[1, 0] == places[1, 1]
+    assert units[1, 0] == units[1, 1]
+
+
+@BOTH
+@given(st.integers(1, 60), st.integers(0, 10_000))
+def test_what_was_written_is_read_again(way: ModuleType, rows: int, seed: int) -> None:
+    values, slots = odd_values(rows, seed)
+    state = add(way, values, slots, np.zeros(rows, dtype=np.int64))[0]
+    out = np.empty(SMALL.size * SPARSE_BYTES, dtype=np.uint8)
+    size = way.write_sparse(state, out)
+    for reader in (kernels, plain):
+        again = SMALL.empty(1)[0]
+        assert reader.read_sparse(out[:size], again)
+        np.testing.assert_array_equal(again, state)
+    places, units = cells(way, values)
+    chosen = np.arange(0, rows, 2)
+    out = np.empty(len(chosen) * row_bytes(6), dtype=np.uint8)
+    size = way.write_rows(places, units, slots, chosen, SMALL.tables, out)
+    for reader in (kernels, plain):
+        shape = (6, len(chosen))
+        read_places, read_units = np.empty(shape, dtype=np.int32), np.empty(shape, dtype=np.int64)
+        read_slots = np.empty(len(chosen), dtype=np.int64)
+        assert reader.read_rows(
+            out[:size], SMALL.tables, SMALL.size - SMALL.scores, read_places, read_units, read_slots
+        )
+        np.testing.assert_array_equal(read_places, places[:, chosen])
+        np.testing.assert_array_equal(read_units, units[:, chosen])
+        np.testing.assert_array_equal(read_slots, slots[chosen])
+
+
+@given(st.binary(max_size=60), st.integers(0, 3))
+def test_damage_is_refused_by_both_alike_and_never_read_past(data: bytes, rows: int) -> None:
+    given_bytes = np.frombuffer(data, dtype=np.uint8)
+    answers = []
+    for way in (kernels, plain):
+        state = SMALL.empty(1)[0]
+        sound = way.read_sparse(given_bytes, state)
+        shape = (6, rows)
+        places, units = np.zeros(shape, dtype=np.int32), np.zeros(shape, dtype=np.int64)
+        slots = np.zeros(rows, dtype=np.int64)
+        rows_sound = way.read_rows(given_bytes, SMALL.tables, 512, places, units, slots)
+        answers.append((sound, state.tolist() if sound else None, rows_sound))
+    assert answers[0] == answers[1]

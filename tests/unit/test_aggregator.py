@@ -1,0 +1,231 @@
+"""Laws of the aggregator in the loop: what it tells is of each partial once, whatever happens."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream_app.aggregator_state import PartitionStates
+from stream_app.core.drift.aggregate_state import POSITION_KEY, PartitionState
+from stream_app.core.drift.window_hash import window_hashes
+from stream_app.errors import FatalError
+from tests.aggregate_kit import (
+    STREAM,
+    WINDOW_MS,
+    Events,
+    at_random,
+    counted_at_once,
+    idle,
+    make_events,
+    with_repeats,
+)
+from tests.aggregator_bench import (
+    CHANGELOG,
+    LETTERS,
+    TopicChangelog,
+    Topics,
+    aggregator_bench,
+)
+from tests.drift_kit import SMALL
+from tests.fakes import FakeClock, Step
+
+PARTITIONS = 3
+INPUTS = 2
+ALL = tuple(range(PARTITIONS))
+
+
+def stories(seed: int, count: int = 60) -> tuple[Topics, list[Events]]:
+    """Of each partition of partials one stream, whose input falls idle in the end."""
+    events, log = [], {}
+    for partition in ALL:
+        of_stream = make_events(seed + partition, count, INPUTS)
+        stream = replace(STREAM, model_version=str(partition))
+        partials = with_repeats(at_random(of_stream, seed, INPUTS), seed)
+        partials.append(idle({p: len(of_stream.of(p)) for p in range(INPUTS)}))
+        log[partition] = [replace(partial, stream=stream) for partial in partials]
+        events.append(of_stream)
+    return Topics.of(log), events
+
+
+def assert_told_once(topics: Topics, events: list[Events]) -> None:
+    """The newest revision of every window has the hash of what was counted at once."""
+    told = topics.windows()
+    for version, of_stream in enumerate(events):
+        whole = counted_at_once(of_stream)
+        own = {start: w for (v, _, start), w in told.items() if v == str(version)}
+        assert own.keys() == whole.keys()
+        for start, wanted in whole.items():
+            hashes = window_hashes(
+                SMALL, wanted.state, start, WINDOW_MS, wanted.rows, wanted.letters
+            )
+            found = own[start]
+            assert found["rows"] == wanted.rows
+            assert {c["code"]: c["count"] for c in found["letters"]} == wanted.letters
+            assert (found["input_hash"], found["output_hash"]) == (hashes.inputs, hashes.outputs)
+            assert found["exact"]
+
+
+def test_windows_of_all_streams_are_told_of() -> None:
+    topics, events = stories(1)
+    aggregator_bench(topics).run()
+    assert_told_once(topics, events)
+    finals = Counter(window["is_final"] for window in topics.windows().values())
+    assert finals[True] > finals[False] > 0
+
+
+STEPS = st.one_of(
+    st.none(),
+    st.builds(
+        Step,
+        kind=st.sampled_from(["assign", "revoke", "lost", "zombie", "expelled", "unplaced"]),
+        partitions=st.sets(st.sampled_from(ALL), min_size=1).map(lambda s: tuple(sorted(s))),
+        mid_fetch=st.booleans(),
+    ),
+)
+FAULTS = st.lists(st.sampled_from(["", "", "", "abort", "fenced", "fenced-after"]), max_size=12)
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 10_000), st.lists(STEPS, max_size=12), FAULTS)
+def test_no_fault_and_no_rebalance_changes_what_is_told(
+    seed: int, script: list[Step | None], faults: list[str]
+) -> None:
+    topics, events = stories(seed, count=12)
+    script = [Step("assign", ALL), *script, Step("lost", ALL), Step("assign", ALL)]
+    bench = aggregator_bench(topics, script, faults)
+    bench.run()
+    assert_told_once(topics, events)
+
+
+@pytest.mark.parametrize("killed_after", [1, 9, 20, 33])
+def test_a_successor_goes_on_where_the_changelog_ends(killed_after: int) -> None:
+    topics, events = stories(2)
+    aggregator_bench(topics).run(until_committed=killed_after)
+    assert not topics.cluster.drained
+    second = aggregator_bench(topics)
+    second.run()
+    assert second.changelog.reads > 1
+    assert_told_once(topics, events)
+
+
+def test_a_predecessors_last_transaction_is_waited_for() -> None:
+    topics, events = stories(3)
+    aggregator_bench(topics).run(until_committed=20)
+    second = aggregator_bench(topics)
+    second.changelog.hidden, second.changelog.hidden_reads = {0: 3}, 40
+    second.run()
+    assert second.changelog.reads > 40
+    assert_told_once(topics, events)
+
+
+def test_a_changelog_that_lacks_records_is_told_of_and_nothing_is_counted() -> None:
+    topics, _ = stories(3)
+    aggregator_bench(topics).run(until_committed=20)
+    topics.out[CHANGELOG] = []
+    second = aggregator_bench(topics)
+    second.clock.step_s = 1.0
+    second.run(turns=200)
+    assert second.sink.commits_tried == 0
+    assert second.health.paused
+
+
+def test_an_offset_set_back_counts_nothing_twice() -> None:
+    topics, events = stories(4)
+    aggregator_bench(topics).run()
+    topics.cluster.committed = dict.fromkeys(ALL, 0)
+    topics.notes = {}
+    aggregator_bench(topics).run()
+    assert_told_once(topics, events)
+
+
+def test_what_cannot_be_read_becomes_a_dead_letter_and_the_rest_counts() -> None:
+    topics, events = stories(5)
+    damaged = [b"", b"\xc3\x01", b"nonsense" * 4, topics.partials[0][0][:-1]]
+    for partition in ALL:
+        topics.partials[partition] = [*damaged, *topics.partials[partition]]
+        topics.cluster.ends[partition] += len(damaged)
+    aggregator_bench(topics).run()
+    assert len(topics.out[LETTERS]) == len(damaged) * PARTITIONS
+    assert_told_once(topics, events)
+
+
+def test_a_reference_that_is_not_there_yet_is_waited_for() -> None:
+    topics, events = stories(6)
+    bench = aggregator_bench(topics)
+    bench.references.missing = 5
+    bench.run()
+    assert bench.references.missing == 0
+    assert_told_once(topics, events)
+
+
+def test_a_damaged_changelog_ends_the_process() -> None:
+    topics, _ = stories(7)
+    aggregator_bench(topics).run(until_committed=20)
+    partition, key, value = topics.out[CHANGELOG][0]
+    assert value is not None
+    topics.out[CHANGELOG][0] = partition, key, value[:-1] + bytes([value[-1] ^ 1])
+    with pytest.raises(FatalError, match="checksum"):
+        aggregator_bench(topics).run()
+
+
+def test_a_transaction_ends_when_it_has_touched_many_windows() -> None:
+    topics, events = stories(8)
+    few = aggregator_bench(topics, max_windows=3, records=1)
+    few.run()
+    assert_told_once(topics, events)
+    other, _ = stories(8)
+    many = aggregator_bench(other, records=1)
+    many.run()
+    assert few.sink.committed > many.sink.committed
+
+
+def test_windows_that_are_too_many_for_a_transaction_follow_in_quiet_ones() -> None:
+    topics, events = stories(9)
+    bench = aggregator_bench(topics, publish_budget_s=0.0)
+    bench.run()
+    few = len(topics.windows())
+    bench = aggregator_bench(topics, publish_budget_s=0.0)
+    bench.run(turns=400, even_when_drained=True)
+    assert few < len(topics.windows())
+    assert_told_once(topics, events)
+    # The position in the changelog was moved with each of them.
+    third = aggregator_bench(topics)
+    third.run(turns=5, even_when_drained=True)
+    assert not third.health.paused
+    assert third.changelog.reads > 0
+    commits = bench.sink.committed
+    assert commits <= len(topics.windows()) + PARTITIONS
+
+
+def test_a_quiet_transaction_moves_the_position_beside_its_offset() -> None:
+    topics, _ = stories(9)
+    aggregator_bench(topics, publish_budget_s=0.0).run()
+    second = aggregator_bench(topics).aggregator
+    while not second.restore(ALL):
+        pass
+    # Behind markers of transactions, which are no records.
+    offsets = {partition: end + 3 for partition, end in topics.cluster.ends.items()}
+    assert set(second.quiet(offsets)) == set(ALL)
+    changes = second.conclude()[-1]
+    assert changes.topic == CHANGELOG
+    for partition, key, value in zip(changes.partition, changes.keys, changes.values, strict=True):
+        state = PartitionState()
+        state.take(key, value)
+        if key == POSITION_KEY:
+            assert state.next_offset == offsets.pop(int(partition))
+    assert not offsets
+
+
+def test_state_of_partitions_that_have_gone_is_not_held() -> None:
+    topics, _ = stories(10)
+    aggregator_bench(topics).run()
+    states = PartitionStates(TopicChangelog(topics), FakeClock(), CHANGELOG)
+    while not states.restore(ALL):
+        pass
+    whole = states.windows
+    states.forget([0])
+    assert 0 < states.windows < whole
+    states.throw_away()
+    assert states.windows == 0
