@@ -79,11 +79,13 @@ format: $(VENV)/.dev.stamp ## Format and fix what can be fixed.
 # What a lock file already holds stays unless LOCK_ARGS=--upgrade is given.
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate -c requirements/constraints.in $(LOCK_ARGS)
+# What every command of the product needs, the monitor and the pages of reports among them.
+RUNTIME = pyproject.toml --extra monitor --extra reports
 lock: ## Compile the locked requirements again (needs uv on the PATH).
-	$(LOCK) pyproject.toml -o requirements/runtime.txt
+	$(LOCK) $(RUNTIME) -o requirements/runtime.txt
 	$(LOCK) --group build -c requirements/runtime.txt -o requirements/build.txt
-	$(LOCK) pyproject.toml --extra local-kafka -c requirements/runtime.txt -o requirements/local-kafka.txt
-	$(LOCK) pyproject.toml --extra local-kafka --group dev -c requirements/local-kafka.txt -o requirements/dev.txt
+	$(LOCK) $(RUNTIME) --extra local-kafka -c requirements/runtime.txt -o requirements/local-kafka.txt
+	$(LOCK) $(RUNTIME) --extra local-kafka --group dev -c requirements/local-kafka.txt -o requirements/dev.txt
 	$(LOCK) --group examples -o requirements/examples.txt
 	for peer in bytewax faust quix; do \
 		$(LOCK) tests/bench/peers/$$peer/requirements.in -o tests/bench/peers/$$peer/requirements.txt || exit; \
