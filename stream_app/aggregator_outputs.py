@@ -22,6 +22,7 @@ from stream_app.core.drift.counter import Arithmetic
 from stream_app.core.drift.layout import Layout
 from stream_app.core.drift.merge import StreamState
 from stream_app.core.drift.report_window import WindowCounts
+from stream_app.core.drift.window_report import WindowHead
 
 
 @dataclass(slots=True)
@@ -89,7 +90,7 @@ def counts_of(
         letters.update(window.letters)
         if was_packed:
             window.state = None
-    return WindowCounts(
+    head = WindowHead(
         stream=state.stream,
         start_ms=publication.start_ms,
         length_ms=publication.length_ms,
@@ -99,8 +100,8 @@ def counts_of(
         partitions=len(state.covered),
         rows=sum(window.rows for window in parts),
         letters=letters,
-        state=total,
     )
+    return WindowCounts(head, total)
 
 
 def write_down(

@@ -10,7 +10,7 @@ from typing import Protocol
 from stream_app.core.columns import BytesColumn
 from stream_app.core.drift.layout import Layout
 from stream_app.core.drift.partial import Partial, Stream
-from stream_app.core.drift.report_window import WindowReport
+from stream_app.core.drift.window_report import WindowReport
 from stream_app.core.faults import Fault
 from stream_app.core.positions import NextOffset
 

@@ -15,9 +15,10 @@ from stream_app.core.columns import NO_TIMESTAMP, BytesColumn
 from stream_app.core.drift.merge import partial_fault
 from stream_app.core.drift.partial import Coverage, Form, Partial, Stream, WindowDelta
 from stream_app.core.drift.report_window import WindowCounts, report_window
+from stream_app.core.drift.window_report import WindowHead, WindowReport
 from stream_app.core.faults import Fault
 from stream_app.ports_drift import Unreadable
-from tests.aggregate_kit import STREAM, at_random, make_events
+from tests.aggregate_kit import STREAM, at_random, counted_at_once, make_events
 from tests.drift_kit import SMALL
 from tests.window_records import read_window
 
@@ -112,9 +113,8 @@ def test_each_sort_of_bytes_has_its_fault() -> None:
 
 
 def counts(rows: int) -> WindowCounts:
-    return WindowCounts(
-        STREAM, 0, 1_000, 1, True, True, 2, rows, {11: 3, 999: 1}, SMALL.empty(1)[0]
-    )
+    head = WindowHead(STREAM, 0, 1_000, 1, True, True, 2, rows, {11: 3, 999: 1})
+    return WindowCounts(head, SMALL.empty(1)[0])
 
 
 def test_a_window_without_rows_has_nulls_where_there_are_no_numbers() -> None:
@@ -130,6 +130,34 @@ def test_a_window_without_rows_has_nulls_where_there_are_no_numbers() -> None:
         assert column["mean"] is None
         assert {s["value"] for s in column["statistics"]} == {None}
         assert {d["share"] for d in column["defects"]} == {None}
+
+
+def test_a_window_comes_back_as_it_was() -> None:
+    events = make_events(5, 400, 1, span_ms=1)
+    state = counted_at_once(events)[0].state
+    for rows, empty in ((0, True), (400, False)):
+        given = counts(rows)
+        given = replace(given, state=given.state if empty else state)
+        report = report_window(SMALL, given, 5)
+        value = WindowCodec().encode(report)
+        found = WindowCodec().decode(value)
+        assert isinstance(found, WindowReport)
+        assert found.head == report.head
+        assert WindowCodec().encode(found) == value
+
+
+def test_bytes_that_are_no_window_are_said_to_be_none() -> None:
+    value = WindowCodec().encode(report_window(SMALL, counts(0), 5))
+    for broken, fault in (
+        (None, Fault.TOMBSTONE),
+        (value[:-1], Fault.DECODE_ERROR),
+        (value + b"\x00", Fault.TRAILING_BYTES),
+        (encode_partial(at_random(make_events(1, 30, 1), 1, 1)[0]), Fault.UNKNOWN_SCHEMA),
+        (value[:10] + b"\x04" + value[11:], Fault.OUT_OF_RANGE),
+    ):
+        found = WindowCodec().decode(broken)
+        assert isinstance(found, Unreadable)
+        assert found.fault == fault
 
 
 @pytest.mark.parametrize("name", ["drift_partial", "drift_window"])

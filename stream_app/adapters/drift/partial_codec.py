@@ -4,29 +4,16 @@ Decides the bytes, both ways; nothing of what is decoded was believed before it 
 Refuses to know topics.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from io import BytesIO
 from typing import Any
 
-import fastavro
-
-from stream_app.core.avro.canonical import fingerprint
-from stream_app.core.avro.framing import (
-    SINGLE_OBJECT_BYTES,
-    Misframed,
-    key_name,
-    read_single_object,
-    single_object_prefix,
-)
-from stream_app.core.avro.gates import Rejection, admit
+from stream_app.adapters.drift.framed_records import FramedRecords
 from stream_app.core.columns import NO_TIMESTAMP, BytesColumn
 from stream_app.core.drift.merge import partial_fault
 from stream_app.core.drift.partial import Coverage, Form, Partial, Stream, WindowDelta
 from stream_app.core.faults import Fault
 from stream_app.ports_drift import Unreadable
-from stream_app.resources import schema_path
 
 FORMAT = 1
 _MOST_STREAMS = 1_000
@@ -35,10 +22,7 @@ _FORMS = {int(form): form for form in Form}
 
 def encode_partial(partial: Partial) -> bytes:
     """One record's value."""
-    schema, prefix = _schema()
     stream = partial.stream
-    out = BytesIO()
-    out.write(prefix)
     record = {
         "format": FORMAT,
         "model_name": stream.model_name,
@@ -72,8 +56,7 @@ def encode_partial(partial: Partial) -> bytes:
         "rows_without_time": partial.rows_without_time,
         "letters_without_time": _letters(partial.letters_without_time),
     }
-    fastavro.schemaless_writer(out, schema, record)
-    return out.getvalue()
+    return _records().write(record)
 
 
 def _letters(letters: Any) -> list[dict[str, int]]:
@@ -91,28 +74,9 @@ class PartialCodec:
         return [self._decode(value) for value in values]
 
     def _decode(self, value: bytes | None) -> Partial | Unreadable:
-        schema, prefix = _schema()
-        if value is None:
-            return Unreadable(Fault.TOMBSTONE, "the value is null")
-        if not value.startswith(prefix):
-            framed = read_single_object(value)
-            if isinstance(framed, Misframed):
-                return Unreadable(framed.fault, framed.detail)
-            return Unreadable(
-                Fault.UNKNOWN_SCHEMA,
-                f"{key_name(framed.key)} is not our schema's fingerprint: a scorer of another "
-                "version wrote it; update the aggregator, then send it again",
-            )
-        rest = BytesIO(value)
-        rest.seek(SINGLE_OBJECT_BYTES)
-        try:
-            # Without the strict walk, which takes longer than all else here: what it would find,
-            # counts that add up in each column have not.
-            record = fastavro.schemaless_reader(rest, schema, None)
-            if rest.tell() != len(value):
-                return Unreadable(Fault.TRAILING_BYTES, "bytes are left over after the partial")
-        except Exception as exc:  # noqa: BLE001  # fastavro does not list what it raises
-            return Unreadable(Fault.DECODE_ERROR, f"{type(exc).__name__} from the Avro library")
+        record = _records().read(value)
+        if isinstance(record, Unreadable):
+            return record
         try:
             partial = self._partial(record)
         except ValueError as exc:
@@ -175,10 +139,8 @@ def _counted(letters: Sequence[Mapping[str, int]]) -> dict[int, int]:
 
 
 @lru_cache(maxsize=1)
-def _schema() -> tuple[Any, bytes]:
-    """As the library takes it, and what is before each value."""
-    text = schema_path("drift_partial").read_text(encoding="utf-8")
-    admitted = admit(text)
-    if isinstance(admitted, Rejection):
-        raise TypeError(f"our own schema: {admitted.detail}")
-    return fastavro.parse_schema(json.loads(text)), single_object_prefix(fingerprint(admitted))
+def _records() -> FramedRecords:
+    return FramedRecords(
+        "drift_partial",
+        "a scorer of another version wrote it; update the aggregator, then send it again",
+    )

@@ -5,7 +5,6 @@ alert come from outside, with what chance allows; those added here are informati
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from math import nan, sqrt
 
 import numpy as np
@@ -21,101 +20,10 @@ from stream_app.core.drift.statistics.kolmogorov_smirnov import kolmogorov_smirn
 from stream_app.core.drift.statistics.l_infinity import l_infinity
 from stream_app.core.drift.statistics.names import Statistic
 from stream_app.core.drift.statistics.psi import psi, psi_noise
+from stream_app.core.drift.window_report import Bar, ColumnReport, Defect, Measured
 
 _TOP_BINS = 3
 _OTHER, _UNSEEN = "(other)", "(unseen)"
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One statistic.
-
-    Attributes:
-        name: Of :class:`Statistic`; each names its formula and convention.
-        value: NaN: one side has no rows.
-        q99: What 1 in 100 windows of this size exceed without drift; NaN: not calibrated.
-        noise: What is expected without drift; NaN: not known.
-        score: ``value / q99``; NaN likewise.
-    """
-
-    name: str
-    value: float
-    q99: float = nan
-    noise: float = nan
-    score: float = nan
-
-
-@dataclass(frozen=True, slots=True)
-class Defect:
-    """A sort of value that is counted apart.
-
-    Attributes:
-        name: ``null``, ``nan``, ``infinite``, ``clipped``, ``unseen``, ``out_of_range``.
-        count: Rows with it.
-        share: Of the window's rows; NaN without rows.
-        reference_share: Of the reference's.
-        p: Probability of so many or more, were they as rare as in the reference.
-    """
-
-    name: str
-    count: int
-    share: float
-    reference_share: float
-    p: float
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A bin, or for numeric columns a group of neighbouring bins, as it is drawn.
-
-    Attributes:
-        name: Of a category, or of a discrete value; empty for ranges.
-        low: Exclusive; NaN: from nowhere, or not a range.
-        high: Inclusive; likewise.
-        reference: Rows of the reference.
-        current: Rows of the window.
-    """
-
-    name: str
-    low: float
-    high: float
-    reference: int
-    current: int
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnReport:
-    """One column.
-
-    Attributes:
-        name: As in the reference.
-        role: ``input`` or ``output``.
-        kind: How its values become bins.
-        valid: Rows that are in a bin.
-        mean: Of valid values, those far away clipped; NaN for names, and where nothing tells it.
-        sd: Likewise.
-        reference_mean: Of the reference.
-        reference_sd: Likewise.
-        statistics: Those that may raise an alert first.
-        defects: All sorts that this kind of column can have.
-        bars: What is to be drawn.
-        top: Of ``bars``, those whose share changed most, the first most; at most three.
-        counts: Of all bins, as the reference has them.
-    """
-
-    name: str
-    role: str
-    kind: str
-    valid: int
-    mean: float
-    sd: float
-    reference_mean: float
-    reference_sd: float
-    statistics: tuple[Measured, ...]
-    defects: tuple[Defect, ...]
-    bars: tuple[Bar, ...]
-    top: tuple[int, ...]
-    counts: tuple[int, ...]
 
 
 def report_column(

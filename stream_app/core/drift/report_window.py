@@ -5,9 +5,7 @@ goes in. Refuses to know when a window is told of (``closing.py``) and what foll
 (``rules.py``).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from math import isnan, nan
 
 import numpy as np
@@ -15,15 +13,9 @@ import numpy as np
 from stream_app.core.columns import Int64Array
 from stream_app.core.drift.layout import Layout
 from stream_app.core.drift.measures import ALL_COLUMNS, measured_column
-from stream_app.core.drift.partial import Stream
 from stream_app.core.drift.reference import SCORE_BINS, Float64Array, Reference, Test
-from stream_app.core.drift.report_column import (
-    ColumnReport,
-    Measured,
-    outer_means,
-    report_column,
-)
-from stream_app.core.drift.significance import limits, threshold
+from stream_app.core.drift.report_column import outer_means, report_column
+from stream_app.core.drift.significance import Floors, limits, threshold
 from stream_app.core.drift.statistics.accuracy import (
     estimated_accuracy,
     estimated_confusion,
@@ -32,17 +24,17 @@ from stream_app.core.drift.statistics.accuracy import (
 from stream_app.core.drift.statistics.correlation import correlation_change, correlations
 from stream_app.core.drift.statistics.names import Statistic
 from stream_app.core.drift.statistics.wasserstein import positions_of
-from stream_app.core.drift.window_hash import WindowHashes, window_hashes
+from stream_app.core.drift.window_hash import window_hashes
+from stream_app.core.drift.window_report import (
+    AccuracyReport,
+    CorrelationReport,
+    Measured,
+    Status,
+    WindowHead,
+    WindowReport,
+)
 
 _UNCALIBRATED = "none"
-
-
-class Judged(StrEnum):
-    """Whether a window has enough rows to be judged."""
-
-    OK = "ok"
-    INSUFFICIENT = "insufficient"
-    EMPTY = "empty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,101 +42,12 @@ class WindowCounts:
     """A window, or a roll-up, as it was counted.
 
     Attributes:
-        stream: Whose.
-        start_ms: Inclusive.
-        length_ms: Of a roll-up that of all its windows.
-        revision: From 1; the greatest counts.
-        is_final: Whether only late events change it again.
-        exact: Whether nothing in it may have been counted twice.
-        partitions: Of the input, that the stream was heard of so far.
-        rows: Predictions.
-        letters: Dead letters, by fault code.
+        head: Which.
         state: int64, shape ``(size,)``.
     """
 
-    stream: Stream
-    start_ms: int
-    length_ms: int
-    revision: int
-    is_final: bool
-    exact: bool
-    partitions: int
-    rows: int
-    letters: Mapping[int, int]
+    head: WindowHead
     state: Int64Array
-
-
-@dataclass(frozen=True, slots=True)
-class CorrelationReport:
-    """The pair of columns whose correlation changed most.
-
-    Attributes:
-        rows: With a valid value in all correlated columns.
-        first: Name of a column;
-        second: and of the other.
-        current: Their correlation in the window.
-        reference: Likewise in the reference.
-        statistic: The change.
-    """
-
-    rows: int
-    first: str
-    second: str
-    current: float
-    reference: float
-    statistic: Measured
-
-
-@dataclass(frozen=True, slots=True)
-class AccuracyReport:
-    """What to expect of predictions whose labels are not known yet, if scores stay calibrated.
-
-    Attributes:
-        rows: With a score.
-        accuracy: Estimated share of right ones; NaN without rows.
-        reference_accuracy: The share in the reference.
-        f1: Of two classes only, else NaN, as the following.
-        roc_auc: Likewise.
-    """
-
-    rows: int
-    accuracy: float
-    reference_accuracy: float
-    f1: float
-    roc_auc: float
-
-
-@dataclass(frozen=True, slots=True)
-class WindowReport:
-    """All that is told of a window.
-
-    Attributes:
-        counts: What it was made of.
-        reference_rows: Of the reference.
-        status: Whether it is judged.
-        calibration: How chance was measured: ``contiguous``, ``iid``, or ``none``.
-        threshold: The score above which there is drift; NaN: not calibrated, or no rows.
-        greatest: The greatest score; NaN: there is none.
-        worst_column: Whose it is; empty: of none, or of the correlation.
-        worst_statistic: Which it is.
-        hashes: Of the counts.
-        columns: By the reference's order.
-        correlation: ``None``: no correlation is watched.
-        accuracy: ``None``: the reference has no labels.
-    """
-
-    counts: WindowCounts
-    reference_rows: int
-    status: Judged
-    calibration: str
-    threshold: float
-    greatest: float
-    worst_column: str
-    worst_statistic: str
-    hashes: WindowHashes
-    columns: tuple[ColumnReport, ...]
-    correlation: CorrelationReport | None
-    accuracy: AccuracyReport | None
 
 
 def report_window(layout: Layout, counts: WindowCounts, min_rows: int) -> WindowReport:
@@ -155,28 +58,27 @@ def report_window(layout: Layout, counts: WindowCounts, min_rows: int) -> Window
         counts: Of the window.
         min_rows: With fewer a window is not judged; its statistics are told all the same.
     """
-    reference, state, rows = layout.reference, counts.state, counts.rows
+    reference, state, head = layout.reference, counts.state, counts.head
+    rows = head.rows
     tested = _tested(layout, state)
     worst = max(
         (pair for pair in tested if not isnan(pair[1].score)),
         key=lambda pair: pair[1].score,
         default=None,
     )
-    status = Judged.OK if rows >= min_rows else Judged.INSUFFICIENT
+    status = Status.OK if rows >= min_rows else Status.INSUFFICIENT
     calibration = reference.calibration
     known = calibration is not None and rows > 0
     return WindowReport(
-        counts=counts,
+        head=head,
         reference_rows=reference.rows,
-        status=status if rows else Judged.EMPTY,
+        status=status if rows else Status.EMPTY,
         calibration=_UNCALIBRATED if calibration is None else calibration.kind,
         threshold=float(threshold(calibration, rows)) if calibration and known else nan,
         greatest=nan if worst is None else worst[1].score,
         worst_column=_column_name(reference, worst[0]) if worst else "",
         worst_statistic=worst[1].name if worst else "",
-        hashes=window_hashes(
-            layout, state, counts.start_ms, counts.length_ms, rows, counts.letters
-        ),
+        hashes=window_hashes(layout, state, head.start_ms, head.length_ms, rows, head.letters),
         columns=tuple(
             report_column(layout, state, at, [m for test, m in tested if test.column == at], rows)
             for at in range(len(reference.columns))
@@ -201,12 +103,13 @@ def _tested(layout: Layout, state: Int64Array) -> list[tuple[Test, Measured]]:
     of = np.array([_reference_valid(reference, test) for test in tests], dtype=np.int64)
     with np.errstate(invalid="ignore", divide="ignore"):
         allowed = limits(calibration, rows, of, reference.rows)
-        found = zip(
-            tests, values.tolist(), allowed.tolist(), (values / allowed).tolist(), strict=True
-        )
+        scores = values / allowed
+    large = Floors().reached(tests, values)
     return [
-        (test, Measured(Statistic(test.statistic), value, q99=q99, score=score))
-        for test, value, q99, score in found
+        (test, Measured(Statistic(test.statistic), value, q99=q99, score=score, is_large=is_large))
+        for test, value, q99, score, is_large in zip(
+            tests, values.tolist(), allowed.tolist(), scores.tolist(), large.tolist(), strict=True
+        )
     ]
 
 

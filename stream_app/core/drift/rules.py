@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 from stream_app.core.drift.alerts import Alert, Ground, Level, Reason, State, alert_id
 from stream_app.core.drift.cusum import Sum, summed
-from stream_app.core.drift.window_scores import Score, Status, WindowScores
+from stream_app.core.drift.window_report import Status
+from stream_app.core.drift.window_scores import Score, WindowScores
 
 FAR = 3.0
 """Thresholds; a score above is critical at once."""

@@ -5,15 +5,8 @@ follows from them (``rules.py``).
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class Status(StrEnum):
-    """Whether a window has enough rows to be judged."""
-
-    OK = "ok"
-    INSUFFICIENT = "insufficient"
-    EMPTY = "empty"
+from stream_app.core.drift.window_report import Status
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ from stream_app.core.columns import Int64Array
 from stream_app.core.drift.layout import Layout
 from stream_app.core.drift.measures import alerting_tests
 from stream_app.core.drift.reference import Calibration, Kind, Role
-from stream_app.core.drift.report_window import Judged, WindowCounts, WindowReport, report_window
+from stream_app.core.drift.report_window import WindowCounts, report_window
 from stream_app.core.drift.statistics.names import Statistic
 from stream_app.core.drift.window_hash import window_hashes
+from stream_app.core.drift.window_report import Status, WindowHead, WindowReport
 from tests.aggregate_kit import STREAM, Events, counted_at_once, make_events, values_for
 from tests.drift_kit import SMALL, small_reference
 
@@ -43,7 +44,7 @@ def of_rows(rows: int, seed: int = 1) -> tuple[Events, Int64Array]:
 
 
 def report(state: Int64Array, rows: int, layout: Layout = LAYOUT) -> WindowReport:
-    counts = WindowCounts(STREAM, 0, 1_000, 1, True, True, 1, rows, {}, state)
+    counts = WindowCounts(WindowHead(STREAM, 0, 1_000, 1, True, True, 1, rows, {}), state)
     return report_window(layout, counts, min_rows=30)
 
 
@@ -111,9 +112,9 @@ def test_bars_hold_every_valid_row_of_both_sides() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "status"), [(0, Judged.EMPTY), (29, Judged.INSUFFICIENT), (30, Judged.OK)]
+    ("rows", "status"), [(0, Status.EMPTY), (29, Status.INSUFFICIENT), (30, Status.OK)]
 )
-def test_a_window_is_judged_by_its_rows(rows: int, status: Judged) -> None:
+def test_a_window_is_judged_by_its_rows(rows: int, status: Status) -> None:
     state = of_rows(rows)[1] if rows else LAYOUT.empty(1)[0]
     found = report(state, rows)
     assert found.status is status

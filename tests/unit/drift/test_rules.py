@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from stream_app.core.drift.alerts import Alert, Ground, Level, Reason, State
 from stream_app.core.drift.rules import judge
-from stream_app.core.drift.window_scores import Score, Status, WindowScores
+from stream_app.core.drift.window_report import Status
+from stream_app.core.drift.window_scores import Score, WindowScores
 
 LIMIT = 1.3
 SCORES = {"q": 1.0, "l": 2.0, "c": 5.0, "n": nan}
