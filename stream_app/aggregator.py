@@ -10,19 +10,26 @@ over a partition reads until the state has reached the group's committed offset:
 last transaction may become visible a moment later.
 """
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from stream_app.aggregator_outputs import Pace, Rows, counts_of, write_down
+from stream_app.aggregator_outputs import (
+    OpenUnit,
+    Pace,
+    Rows,
+    counts_of,
+    forget,
+    write_down,
+)
 from stream_app.aggregator_state import NOTE, PartitionStates
+from stream_app.aggregator_waits import PatientReferences, Pending, Place
 from stream_app.core.columns import EventBatch, OutputBatch, RecordBatch, UInt16Array
 from stream_app.core.dead_letters import Origin, dead_letters
 from stream_app.core.drift.aggregate_state import position_record
-from stream_app.core.drift.closing import ClosingRules, Publication, close, due
+from stream_app.core.drift.closing import ClosingRules, Publication, close, due, is_over
 from stream_app.core.drift.counter import Arithmetic
 from stream_app.core.drift.layout import Layout
 from stream_app.core.drift.merge import Outcome, StreamState
@@ -37,6 +44,7 @@ from stream_app.core.metrics import (
     DRIFT_WINDOWS,
     DRIFT_WINDOWS_KEPT,
 )
+from stream_app.errors import RetriableError
 from stream_app.ports import Clock, Telemetry
 from stream_app.ports_drift import Changelog, PartialDecoder, References, Unreadable, WindowEncoder
 
@@ -53,6 +61,9 @@ class AggregatorConfig:
         min_rows: Windows with fewer are not judged.
         max_windows: A transaction that has touched so many is to end.
         publish_budget_s: How long the publishing of one transaction may take.
+        reference_wait_s: For so long a reference is waited for; then partials that need it become
+            dead letters, so that other models' windows go on.
+        silence_s: Of a stream from which nothing comes for so long, open windows are told of.
     """
 
     windows_topic: str
@@ -62,29 +73,8 @@ class AggregatorConfig:
     min_rows: int
     max_windows: int
     publish_budget_s: float
-
-
-@dataclass(slots=True)
-class _Open:
-    """The transaction.
-
-    Attributes:
-        next_offsets: By partition.
-        streams: Partition and key of those that it has touched.
-        unfinished: Of these, those that have more windows to tell of than fit in.
-        outcomes: Of partials; this and what follows is told to the world when it is committed.
-        letters: Dead letters by fault.
-        windows: Published ones by kind.
-        late: Records behind the retention.
-    """
-
-    next_offsets: dict[int, int] = field(default_factory=dict)
-    streams: set[tuple[int, str]] = field(default_factory=set)
-    unfinished: set[tuple[int, str]] = field(default_factory=set)
-    outcomes: Counter[str] = field(default_factory=Counter)
-    letters: Counter[Fault] = field(default_factory=Counter)
-    windows: Counter[str] = field(default_factory=Counter)
-    late: int = 0
+    reference_wait_s: float
+    silence_s: float
 
 
 class Aggregator:
@@ -104,14 +94,14 @@ class Aggregator:
         self._config = config
         self._decoder = decoder
         self._encoder = encoder
-        self._references = references
+        self._references = PatientReferences(references, clock, config.reference_wait_s)
         self._way = way
         self._clock = clock
         self._telemetry = telemetry
         self._pace = Pace(config.publish_budget_s)
-        self._unfinished: set[tuple[int, str]] = set()
+        self._pending = Pending(clock, config.silence_s)
         self._states = PartitionStates(changelog, clock, config.changelog_topic)
-        self._open = _Open()
+        self._open = OpenUnit()
 
     # -- the path -----------------------------------------------------------------------------
 
@@ -131,8 +121,13 @@ class Aggregator:
             if isinstance(partial, Unreadable):
                 faults[row], details[row] = partial.fault, partial.detail
                 continue
+            layout = layouts[partial.stream]
+            if layout is None:
+                faults[row] = Fault.UNKNOWN_REFERENCE
+                details[row] = f"no reference {partial.stream.reference_id} in model.repository"
+                continue
             state = self._states[partitions[row]].of(partial.stream)
-            outcome = self._merge(state, partial, layouts[partial.stream], sent[row])
+            outcome = self._merge(state, partial, layout, sent[row])
             self._open.outcomes[outcome] += 1
             self._open.streams.add((partitions[row], partial.stream.to_key()))
             if outcome is Outcome.MALFORMED:
@@ -171,24 +166,31 @@ class Aggregator:
         return touched >= self._config.max_windows
 
     def quiet(self, next_offsets: Mapping[int, int]) -> Collection[int]:
-        """Windows that were too many for the transactions before."""
-        self._open.streams |= {place for place in self._unfinished if place[0] in next_offsets}
+        """Windows that were too many for the transactions before, and those of silent streams."""
+        found = self._pending.of(next_offsets)
+        self._open.streams |= {place for place in found if self._has_reference(place)}
         told = {partition for partition, _ in self._open.streams}
         self._open.next_offsets |= {partition: next_offsets[partition] for partition in told}
         return told
 
+    def _has_reference(self, place: Place) -> bool:
+        return self._references.known(self._stream(place).stream) is not None
+
     def conclude(self) -> Sequence[OutputBatch]:
         """Windows that are told of now, and what a successor needs."""
         windows, changes = Rows(), Rows()
+        silent = self._pending.silent()
         for partition, key in sorted(self._open.streams):
             state = self._stream((partition, key))
             left = max(0, self._pace.most - len(windows))
-            closed = close(state, self._config.rules, left)
+            is_silent = (partition, key) in silent
+            closed = close(state, self._config.rules, left, is_silent=is_silent)
             if closed.has_more:
                 self._open.unfinished.add((partition, key))
             for publication in closed.published:
                 self._publish(partition, state, publication, windows)
             write_down(partition, state, closed, self._way, changes)
+        self._end_streams(changes)
         for partition, next_offset in sorted(self._open.next_offsets.items()):
             changes.add(partition, *position_record(next_offset))
         batches = (
@@ -197,18 +199,30 @@ class Aggregator:
         )
         return [batch for batch in batches if len(batch)]
 
+    def _end_streams(self, changes: Rows) -> None:
+        """Forget streams that are over."""
+        for partition in sorted({partition for partition, _ in self._open.streams}):
+            streams = self._states[partition].streams
+            newest_ms = max(state.last_sent_ms for state in streams.values())
+            for key, state in sorted(streams.items()):
+                if is_over(state, newest_ms, self._config.rules):
+                    forget(partition, state, changes)
+                    self._open.over.add((partition, key))
+
     def _publish(
         self, partition: int, state: StreamState, publication: Publication, windows: Rows
     ) -> None:
         started_s = self._clock.now_s()
-        layout = self._references.of(state.stream)
+        layout = self._references.known(state.stream)
+        if layout is None:
+            raise RetriableError(f"the reference of {state.stream.to_key()} has gone")
         counts = counts_of(state, publication, layout, self._way)
         value = self._encoder.encode(report_window(layout, counts, self._config.min_rows))
         windows.add(partition, state.stream.to_key().encode(), value)
         self._open.windows[_kind(state, publication)] += 1
         self._pace.took(self._clock.now_s() - started_s)
 
-    def _stream(self, place: tuple[int, str]) -> StreamState:
+    def _stream(self, place: Place) -> StreamState:
         partition, key = place
         return self._states[partition].streams[key]
 
@@ -216,8 +230,16 @@ class Aggregator:
 
     def committed(self) -> None:
         """Tell the world what is now in the topics."""
-        done, self._open = self._open, _Open()
-        self._unfinished = (self._unfinished - done.streams) | done.unfinished
+        done, self._open = self._open, OpenUnit()
+        self._pending.told(done.streams, done.unfinished)
+        self._pending.forget(done.over)
+        for place in done.streams:
+            state = self._stream(place)
+            if state.watermark_ms is not None:
+                names = state.stream.model_name, state.stream.model_version
+                self._telemetry.gauge(DRIFT_WATERMARK_SECONDS, state.watermark_ms / 1000, *names)
+        for partition, key in done.over:
+            del self._states[partition].streams[key]
         for partition, offset in done.next_offsets.items():
             self._states[partition].next_offset = offset
         for outcome, count in done.outcomes.items():
@@ -227,17 +249,12 @@ class Aggregator:
         for kind, count in done.windows.items():
             self._telemetry.count(DRIFT_WINDOWS, count, kind)
         self._telemetry.count(DRIFT_LATE, done.late)
-        for place in done.streams:
-            state = self._stream(place)
-            if state.watermark_ms is not None:
-                names = state.stream.model_name, state.stream.model_version
-                self._telemetry.gauge(DRIFT_WATERMARK_SECONDS, state.watermark_ms / 1000, *names)
         self._tell_kept()
 
     def rolled_back(self) -> bool:
         """Throw all state away: what it was before the transaction nobody remembers."""
-        self._open = _Open()
-        self._unfinished.clear()
+        self._open = OpenUnit()
+        self._pending.clear()
         self._states.throw_away()
         return True
 
@@ -255,19 +272,20 @@ class Aggregator:
         """See :meth:`PartitionStates.restore`."""
         if not self._states.restore(partitions):
             return False
-        self._unfinished |= {
-            (partition, key)
+        states = {
+            (partition, key): state
             for partition in partitions
             for key, state in self._states[partition].streams.items()
-            if due(state, self._config.rules)
         }
+        due_now = [place for place, state in states.items() if due(state, self._config.rules)]
+        self._pending.restored(states.keys(), due_now)
         self._tell_kept()
         return True
 
     def revoked(self, partitions: Sequence[int]) -> None:
         """Somebody else counts these now."""
         self._states.forget(partitions)
-        self._unfinished = {place for place in self._unfinished if place[0] not in partitions}
+        self._pending.revoked(partitions)
         self._tell_kept()
 
     def _tell_kept(self) -> None:

@@ -5,14 +5,16 @@ Refuses to know when one is closed.
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from stream_app.aggregator_waits import Place
 from stream_app.core.columns import NO_TIMESTAMP, BytesColumn, OutputBatch
 from stream_app.core.drift.aggregate_state import (
     roll_up_key,
     roll_up_record,
+    stream_key,
     stream_record,
     window_key,
     window_record,
@@ -23,6 +25,32 @@ from stream_app.core.drift.layout import Layout
 from stream_app.core.drift.merge import StreamState
 from stream_app.core.drift.report_window import WindowCounts
 from stream_app.core.drift.window_report import WindowHead
+from stream_app.core.faults import Fault
+
+
+@dataclass(slots=True)
+class OpenUnit:
+    """What the open transaction has come to so far.
+
+    Attributes:
+        next_offsets: By partition.
+        streams: Partition and key of those that it has touched.
+        unfinished: Of these, those that have more windows to tell of than fit in.
+        over: Those that are forgotten with it.
+        outcomes: Of partials; this and what follows is told to the world when it is committed.
+        letters: Dead letters by fault.
+        windows: Published ones by kind.
+        late: Records behind the retention.
+    """
+
+    next_offsets: dict[int, int] = field(default_factory=dict)
+    streams: set[Place] = field(default_factory=set)
+    unfinished: set[Place] = field(default_factory=set)
+    over: set[Place] = field(default_factory=set)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    letters: Counter[Fault] = field(default_factory=Counter)
+    windows: Counter[str] = field(default_factory=Counter)
+    late: int = 0
 
 
 @dataclass(slots=True)
@@ -119,3 +147,13 @@ def write_down(
     for length, start in closed.dropped_roll_ups:
         changes.add(partition, roll_up_key(stream, length, start), None)
     changes.add(partition, *stream_record(state))
+
+
+def forget(partition: int, state: StreamState, changes: Rows) -> None:
+    """Tombstones for all of a stream."""
+    stream = state.stream
+    for start in sorted(state.windows):
+        changes.add(partition, window_key(stream, start), None)
+    for length, start in sorted(state.roll_ups):
+        changes.add(partition, roll_up_key(stream, length, start), None)
+    changes.add(partition, stream_key(stream), None)

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from stream_app.settings_sections import MAX_TIME_DIFFERENCE_S
-from stream_app.settings_values import Positive, PositiveInt, Section
+from stream_app.settings_values import Port, Positive, PositiveInt, Section
 
 _DAY_S = 86_400
 
@@ -39,6 +39,16 @@ class DriftSettings(Section):
     min_rows: PositiveInt = Field(30, description="Windows with fewer predictions raise no alert.")
     max_windows: PositiveInt = Field(
         1_024, description="A transaction that has touched so many windows ends."
+    )
+    reference_wait_s: float = Field(
+        600.0,
+        ge=0,
+        description="For so long the aggregator waits for a reference that partials name and "
+        "`model.repository` does not have; then they become dead letters.",
+    )
+    http_port: Port = Field(
+        8001,
+        description="Of the aggregator's metrics and probes, on `http.host`; 0 takes a free one.",
     )
     partials_topic: str = Field("", description="Default: `<input>.drift.partials`.")
     windows_topic: str = Field("", description="Default: `<input>.drift.windows`.")

@@ -107,7 +107,13 @@ def run_aggregator(settings: Settings) -> None:
         telemetry.gauge(WORKERS_WANTED, 1)
         if settings.http.enabled:
             server = stack.enter_context(
-                HttpServer(settings.http.host, settings.http.port, health, telemetry.render)
+                HttpServer(
+                    settings.http.host,
+                    settings.drift.http_port,
+                    health,
+                    telemetry.render,
+                    port_setting="drift.http_port",
+                )
             )
             log.info("http", host=settings.http.host, port=server.port)
         preflight = DriftPreflight(settings).run()
@@ -164,6 +170,8 @@ def build_aggregator(
         min_rows=drift.min_rows,
         max_windows=drift.max_windows,
         publish_budget_s=_PUBLISH_SHARE * settings.kafka.transaction_timeout_s,
+        reference_wait_s=drift.reference_wait_s,
+        silence_s=_UNSEEN_WAITS * drift.idle_after_s,
     )
     return Aggregator(
         config,

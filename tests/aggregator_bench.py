@@ -30,6 +30,7 @@ from tests.fakes import FakeClock, FakeCluster, FakeFiles, FakeSink, FakeSource,
 from tests.window_records import read_window
 
 CHANGELOG, WINDOWS, LETTERS = "changelog", "windows", "letters"
+REFERENCE_WAIT_S = 60.0
 RULES = ClosingRules(
     allowed_lateness_ms=0,
     retention_ms=10_000_000,
@@ -48,12 +49,16 @@ class Topics:
         cluster: The group's side.
         out: Committed records by topic: partition, key, value.
         notes: Of the committed offsets, by partition.
+        codes: Of dead letters, in the order of ``out``.
+        sent_every_ms: The time between two partials.
     """
 
     partials: dict[int, list[bytes]]
     cluster: FakeCluster
     out: dict[str, list[tuple[int, bytes | None, bytes | None]]] = field(default_factory=dict)
     notes: dict[int, str] = field(default_factory=dict)
+    codes: list[bytes | None] = field(default_factory=list)
+    sent_every_ms: int = 1
 
     @classmethod
     def of(cls, partials: Mapping[int, Sequence[Partial | bytes]]) -> "Topics":
@@ -86,7 +91,7 @@ class PartialsSource(FakeSource):
         found = super().fetch(max_records, wait_s)
         places = zip(found.partition.tolist(), found.offset.tolist(), strict=True)
         values = [self._topics.partials[p][offset] for p, offset in places]
-        sent = 1_000_000 + found.offset
+        sent = 1_000_000 + found.offset * self._topics.sent_every_ms
         return replace(found, values=BytesColumn.of(values), timestamp_ms=sent)
 
 
@@ -120,6 +125,8 @@ class TopicSink(FakeSink):
                 for batch in self._batches:
                     rows = zip(batch.partition.tolist(), batch.keys, batch.values, strict=True)
                     self._topics.out.setdefault(batch.topic, []).extend(rows)
+                    headers = [dict(batch.headers[row]) for row in sorted(batch.headers)]
+                    self._topics.codes += [each["err.code"] for each in headers]
 
 
 class TopicChangelog:
@@ -168,13 +175,20 @@ class TopicChangelog:
 
 
 class OneLayout:
-    """All streams have the same reference, which may not be there yet."""
+    """All streams have the same reference, which may not be there yet.
+
+    Attributes:
+        missing: It is not, so often.
+        never: Versions that never have one.
+    """
 
     def __init__(self) -> None:
         self.missing = 0
+        self.never: set[str] = set()
 
     def of(self, stream: Stream) -> Layout:
-        del stream
+        if stream.model_version in self.never:
+            raise RetriableError("no reference, ever")
         if self.missing:
             self.missing -= 1
             raise RetriableError("no reference yet")
@@ -226,6 +240,7 @@ def aggregator_bench(
     records: int = 7,
     max_windows: int = 1_000,
     publish_budget_s: float = 1_000.0,
+    silence_s: float = 1_000.0,
 ) -> AggregatorBench:
     """An aggregator that gets all partitions, if the script says nothing else."""
     clock = FakeClock(step_s=0.002)
@@ -235,7 +250,17 @@ def aggregator_bench(
     changelog, references = TopicChangelog(topics), OneLayout()
     origin = Origin(LETTERS, "group", "0", "me", "", "", 1_000_000)
     aggregator = Aggregator(
-        AggregatorConfig(WINDOWS, CHANGELOG, origin, rules, 5, max_windows, publish_budget_s),
+        AggregatorConfig(
+            WINDOWS,
+            CHANGELOG,
+            origin,
+            rules,
+            5,
+            max_windows,
+            publish_budget_s,
+            reference_wait_s=REFERENCE_WAIT_S,
+            silence_s=silence_s,
+        ),
         PartialCodec(),
         WindowCodec(),
         references,

@@ -60,6 +60,7 @@ class Fault(IntEnum):
     UNSEEN_CATEGORY = 24, Stage.VALIDATE, "a category is not in the contract's list"
     MISSING_ID = 25, Stage.VALIDATE, "the event has no id"
     TIME_OUT_OF_RANGE = 26, Stage.VALIDATE, "the event's time is too far from its record's"
+    UNKNOWN_REFERENCE = 27, Stage.VALIDATE, "a drift partial's reference stayed away for too long"
 
     MODEL_FAILED = 40, Stage.INFER, "the model fails on this row alone"
     NON_FINITE_OUTPUT = 41, Stage.INFER, "the model answered NaN or infinity"

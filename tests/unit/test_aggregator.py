@@ -24,6 +24,8 @@ from tests.aggregate_kit import (
 from tests.aggregator_bench import (
     CHANGELOG,
     LETTERS,
+    REFERENCE_WAIT_S,
+    RULES,
     TopicChangelog,
     Topics,
     aggregator_bench,
@@ -65,6 +67,11 @@ def assert_told_once(topics: Topics, events: list[Events]) -> None:
             assert {c["code"]: c["count"] for c in found["letters"]} == wanted.letters
             assert (found["input_hash"], found["output_hash"]) == (hashes.inputs, hashes.outputs)
             assert found["exact"]
+
+
+def windows_of(topics: Topics, version: str) -> set[int]:
+    """Starts of the windows, not roll-ups, that were told of."""
+    return {start for v, length, start in topics.windows() if (v, length) == (version, WINDOW_MS)}
 
 
 def test_windows_of_all_streams_are_told_of() -> None:
@@ -158,6 +165,61 @@ def test_a_reference_that_is_not_there_yet_is_waited_for() -> None:
     bench.run()
     assert bench.references.missing == 0
     assert_told_once(topics, events)
+
+
+def test_a_reference_that_never_comes_keeps_nobody_elses_windows_back() -> None:
+    topics, events = stories(6)
+    bench = aggregator_bench(topics)
+    bench.clock.step_s = 0.2
+    bench.references.never = {"1"}
+    bench.run()
+    assert bench.clock.now_s() > REFERENCE_WAIT_S
+    lost = topics.partials[1]
+    assert topics.codes == [b"UNKNOWN_REFERENCE"] * len(lost)
+    assert [value for _, _, value in topics.out[LETTERS]] == lost
+    assert {version for version, _, _ in topics.windows()} == {"0", "2"}
+    kept = {p: events[p] for p in (0, 2)}
+    for partition, of_stream in kept.items():
+        assert windows_of(topics, str(partition)) == counted_at_once(of_stream).keys()
+
+
+def test_open_windows_of_a_stream_that_falls_silent_are_told_of() -> None:
+    events = make_events(3, 60, 1)
+    log = [p for p in at_random(events, 3, 1) if not any(c.is_idle for c in p.coverage)]
+    topics = Topics.of({0: log})
+    aggregator_bench(topics, silence_s=10.0).run()
+    whole = counted_at_once(events).keys()
+    assert windows_of(topics, STREAM.model_version) < whole
+    bench = aggregator_bench(topics, silence_s=10.0)
+    bench.clock.step_s = 0.1
+    bench.run(turns=800, even_when_drained=True)
+    assert windows_of(topics, STREAM.model_version) == whole
+    revisions = [window["revision"] for window in topics.windows().values()]
+    assert revisions == [1] * len(revisions), "told of once, not with each silence"
+
+
+def test_a_version_that_is_not_in_use_any_more_is_forgotten() -> None:
+    old = make_events(1, 30, 1)
+    new = replace(make_events(2, 400, 1), stream=replace(STREAM, model_version="new"))
+    partials = at_random(new, 2, 1)
+    log = [*at_random(old, 1, 1), *(replace(p, stream=new.stream) for p in partials)]
+    rules = replace(RULES, retention_ms=5_000, replay_wait_ms=1_000)
+    topics = Topics.of({0: log})
+    topics.sent_every_ms = 1_000
+    aggregator_bench(topics, rules=rules).run()
+    state = PartitionState()
+    for _, key, value in topics.out[CHANGELOG]:
+        state.take(key, value)
+    assert [stream.stream.model_version for stream in state.streams.values()] == ["new"]
+    # Compaction leaves the last record of each key; of the old version only tombstones.
+    newest = {key: value for _, key, value in topics.out[CHANGELOG]}
+    own = [value for key, value in newest.items() if key and STREAM.to_key().encode() in key]
+    assert own
+    assert set(own) == {None}
+    state = PartitionState()
+    for key, value in newest.items():
+        state.take(key, value)
+    assert len(state.streams) == 1
 
 
 def test_a_damaged_changelog_ends_the_process() -> None:

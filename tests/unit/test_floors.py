@@ -31,7 +31,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset(
         {"scorer", "scoring", "loop", "committer", "recovery", "unit", "credentials"}
         | {"crash_guard", "patience", "admission", "drift_tally"}
-        | {"aggregator", "aggregator_outputs", "aggregator_state"}
+        | {"aggregator", "aggregator_outputs", "aggregator_waits", "aggregator_state"}
     ),
     frozenset({"adapters"}),
     frozenset(

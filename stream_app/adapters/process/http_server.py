@@ -52,6 +52,7 @@ class HttpServer:
         health: HealthView,
         render_metrics: Callable[[], bytes],
         *,
+        port_setting: str = "http.port",
         connection_limit_s: float = 10.0,
         max_connections: int = 64,
     ) -> None:
@@ -75,7 +76,7 @@ class HttpServer:
         if self._failure is not None:
             raise ConfigError(
                 f"cannot listen on {host}:{port} ({self._failure.strerror or self._failure}); "
-                "set http.port to a free port (0 takes any), http.host to an address of this "
+                f"set {port_setting} to a free port (0 takes any), http.host to an address of this "
                 "machine, or http.enabled = false"
             ) from self._failure
 

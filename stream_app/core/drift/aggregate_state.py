@@ -5,7 +5,7 @@ windows, the state as ``write_sparse`` has it. Whoever has read all records of a
 has its state. Refuses to know Kafka.
 
     position                      the next partial of this partition; in every transaction
-    stream/<stream>               coverage, watermark, floor and counters
+    stream/<stream>               coverage, watermark, floor, counters; a tombstone at its end
     window/<stream>/<start>       one window; a tombstone when it is over
     roll-up/<stream>/<length>/<start>    likewise; its counts are those of its windows
 """
@@ -81,22 +81,24 @@ class PartitionState:
     ) -> None:
         if kind == POSITION_KEY.decode():
             self.next_offset = _int(head["next"])
-        elif kind == "stream" and not is_gone:
-            self._take_stream(head)
+        elif kind == "stream":
+            if is_gone:
+                self.streams.pop(rest, None)
+            else:
+                self._take_stream(head)
         elif kind == "window":
             stream, _, start = rest.rpartition(SEPARATOR)
-            windows = self._named(stream).windows
-            if is_gone:
-                windows.pop(int(start), None)
-            else:
-                windows[int(start)] = _window(head, packed)
+            if not is_gone:
+                self._named(stream).windows[int(start)] = _window(head, packed)
+            elif stream in self.streams:
+                self.streams[stream].windows.pop(int(start), None)
         elif kind == "roll-up":
             stream, length, start = rest.rsplit(SEPARATOR, 2)
-            roll_ups = self._named(stream).roll_ups
-            if is_gone:
-                roll_ups.pop((int(length), int(start)), None)
-            else:
-                roll_ups[int(length), int(start)] = RollUp(**head)  # type: ignore[arg-type]  # a wrong one raises
+            key = int(length), int(start)
+            if not is_gone:
+                self._named(stream).roll_ups[key] = RollUp(**head)  # type: ignore[arg-type]  # a wrong one raises
+            elif stream in self.streams:
+                self.streams[stream].roll_ups.pop(key, None)
         else:
             raise ValueError(kind)
 
@@ -132,7 +134,12 @@ def stream_record(state: StreamState) -> tuple[bytes, bytes]:
         "counters": dict(sorted(state.counters.items())),
         **{name: getattr(state, name) for name in _NUMBERS},
     }
-    return SEPARATOR.join(["stream", state.stream.to_key()]).encode(), _written(head)
+    return stream_key(state.stream), _written(head)
+
+
+def stream_key(stream: Stream) -> bytes:
+    """Of a stream's record, or of its tombstone."""
+    return SEPARATOR.join(["stream", stream.to_key()]).encode()
 
 
 def window_key(stream: Stream, start_ms: int) -> bytes:

@@ -81,7 +81,7 @@ class Closed:
     has_more: bool
 
 
-def close(state: StreamState, rules: ClosingRules, most: int) -> Closed:
+def close(state: StreamState, rules: ClosingRules, most: int, *, is_silent: bool = False) -> Closed:
     """Move the watermark, and decide all that follows; the state is changed accordingly.
 
     Args:
@@ -89,9 +89,10 @@ def close(state: StreamState, rules: ClosingRules, most: int) -> Closed:
         rules: What is waited for.
         most: So many publications at once. After a long absence the watermark moves far, and a
             transaction does not live for ever; nothing is dropped before it is published.
+        is_silent: Whether nothing was heard of the stream for long, not even that it is idle.
     """
     state.watermark_ms = _watermark(state, rules)
-    due_windows = due(state, rules)
+    due_windows = due(state, rules, is_silent=is_silent)
     published = [_published(state, *window) for window in due_windows[:most]]
     changed = {publication.start_ms for publication in published} | state.touched
     state.touched = set()
@@ -118,6 +119,18 @@ def all_idle(state: StreamState) -> bool:
     return bool(state.covered) and all(covered.is_idle for covered in state.covered.values())
 
 
+def is_over(state: StreamState, newest_sent_ms: int, rules: ClosingRules) -> bool:
+    """Whether a stream may be forgotten, windows and all.
+
+    Its last word is older, by the clock of those who send, than any window is kept for, while
+    others have spoken since: that version of the model is not in use any more.
+    """
+    if NO_TIMESTAMP in (newest_sent_ms, state.last_sent_ms):
+        return False
+    silence_ms = newest_sent_ms - state.last_sent_ms
+    return silence_ms > rules.retention_ms + rules.replay_wait_ms
+
+
 def _watermark(state: StreamState, rules: ClosingRules) -> int | None:
     """It never goes back.
 
@@ -135,13 +148,16 @@ def _watermark(state: StreamState, rules: ClosingRules) -> int | None:
     return reached if state.watermark_ms is None else max(reached, state.watermark_ms)
 
 
-def due(state: StreamState, rules: ClosingRules) -> list[tuple[Window, bool]]:
+def due(
+    state: StreamState, rules: ClosingRules, *, is_silent: bool = False
+) -> list[tuple[Window, bool]]:
     """What is to be published, by start, and whether it is closed by that.
 
     Windows that are final now, that have changed since they were, and open ones while nothing more
     comes.
     """
-    width, watermark, idle = state.stream.window_ms, state.watermark_ms, all_idle(state)
+    width, watermark = state.stream.window_ms, state.watermark_ms
+    idle = is_silent or all_idle(state)
     found = []
     for start in sorted(state.windows):
         window = state.windows[start]
