@@ -45,7 +45,11 @@ def demo(
     ] = "",
     events: Annotated[
         int | None,
-        typer.Option(help="How many; by default what suits the cluster.", show_default=False),
+        typer.Option(
+            help="How many sound ones, in whose second half the applicants are others; one in a "
+            "hundred that are malformed comes on top. Default: what suits the cluster.",
+            show_default=False,
+        ),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, max=16, help="Scorer processes.")] = 2,
     kill: Annotated[

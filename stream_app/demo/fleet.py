@@ -1,45 +1,32 @@
-"""The demo's worker processes: started, watched, killed on purpose, stopped in order.
+"""The demo's processes: started, watched, killed on purpose, stopped in order.
 
-Decides when a death is a surprise. What a worker owns is read from its own log, where it tells
-each rebalance; nothing is asked of it that an operator could not see.
+Decides which there are: numbered workers, and companions that read what workers write. What a
+worker owns is read from its own log, where it tells each rebalance; nothing is asked of it that an
+operator could not see.
 """
 
 import json
-import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from stream_app.adapters.process.worker_process import spawn_worker
-from stream_app.errors import ExitStatus, FatalError
+from stream_app.demo.child import Child
 
-_TAIL_LINES: Final = 15
 _POLL_S: Final = 0.05
 
 
-@dataclass(slots=True)
-class _Worker:
-    process: subprocess.Popen[bytes]
-    log_path: Path
-    log: BinaryIO
-    expected_to_end: bool = False
-    partitions: set[int] = field(default_factory=set)
-    unread: bytes = b""
-
-
 class Fleet:
-    """Worker processes of one settings file.
+    """Processes of one settings file.
 
     Args:
         config: The file.
         folder: For logs and metrics.
-        count: How many.
-        held: Keeps signals away while a worker is started: one that nobody knows of would be left
+        count: How many workers.
+        held: Keeps signals away while a process is started: one that nobody knows of would be left
             behind.
     """
 
@@ -54,7 +41,9 @@ class Fleet:
         self._config = config
         self._logs = folder / "logs"
         self._metrics = folder / "metrics"
-        self._workers: dict[int, _Worker] = {}
+        self._workers: dict[int, Child] = {}
+        self._partitions: dict[int, set[int]] = {}
+        self._companions: list[Child] = []
         self._starts = 0
         self.count = count
         self._logs.mkdir()
@@ -66,63 +55,69 @@ class Fleet:
             self._workers[index].log.close()
         self._starts += 1
         path = self._logs / f"worker-{index}-{self._starts}.log"
-        command = [sys.executable, "-m", "stream_app", "score", "--config", str(self._config)]
         with self._held():
-            with path.open("wb") as output:
-                process = spawn_worker(command, index, self._metrics, output)
-            self._workers[index] = _Worker(process, path, path.open("rb"))
-        return process.pid
+            self._workers[index] = self._spawn(
+                f"worker {index}", ["score"], path, index, self._metrics
+            )
+        self._partitions[index] = set()
+        return self._workers[index].process.pid
+
+    def accompany(self, what: str, command: Sequence[str]) -> None:
+        """Start another command of the product beside the workers; on the main thread too.
+
+        Args:
+            what: In a person's words.
+            command: Its words; the settings file is added.
+        """
+        path = self._logs / f"{'-'.join(command)}.log"
+        with self._held():
+            self._companions.append(self._spawn(what, command, path, 0, None))
+
+    def _spawn(
+        self, what: str, command: Sequence[str], path: Path, index: int, metrics: Path | None
+    ) -> Child:
+        words = [sys.executable, "-m", "stream_app", *command, "--config", str(self._config)]
+        with path.open("wb") as output:
+            process = spawn_worker(words, index, metrics, output)
+        return Child(what, process, path, path.open("rb"))
 
     def kill(self, index: int) -> int:
-        """SIGKILL, as when a machine loses its power; the process id that was."""
-        worker = self._workers[index]
-        worker.expected_to_end = True
-        worker.process.kill()
-        worker.process.wait()
-        worker.partitions.clear()
-        return worker.process.pid
+        """SIGKILL for a worker; the process id that was."""
+        self._workers[index].kill()
+        self._partitions[index].clear()
+        return self._workers[index].process.pid
 
     def look(self) -> None:
         """Read what the workers have logged since the last look.
 
         Raises:
-            FatalError: one has ended, and nobody had asked it to.
+            FatalError: a process has ended, and nobody had asked it to.
         """
         for index, worker in self._workers.items():
-            _read_log(worker)
-            status = worker.process.poll()
-            if status is not None and not worker.expected_to_end:
-                worker.expected_to_end = True
-                raise FatalError(
-                    f"worker {index} ended with {_told(status)}, which nobody had asked for; "
-                    f"{self.log_tail(index)}"
-                )
+            _follow(worker.lines(), self._partitions[index])
+            worker.require_alive()
+        for companion in self._companions:
+            companion.require_alive()
 
     @property
     def alive(self) -> int:
-        """How many run."""
+        """How many workers run."""
         return sum(worker.process.poll() is None for worker in self._workers.values())
 
     def partitions(self, index: int) -> frozenset[int]:
         """What a worker owned at the last look."""
-        worker = self._workers.get(index)
-        return frozenset() if worker is None else frozenset(worker.partitions)
+        return frozenset(self._partitions.get(index, ()))
 
     def owned(self) -> frozenset[int]:
         """What all of them owned together at the last look."""
-        return frozenset().union(*(worker.partitions for worker in self._workers.values()))
-
-    def log_tail(self, index: int) -> str:
-        """The end of a worker's log, for a person."""
-        path = self._workers[index].log_path
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL_LINES:]
-        return "\n".join([f"the end of the log of worker {index}:", *(f"  {x}" for x in lines)])
+        return frozenset().union(*self._partitions.values())
 
     def log_tails(self) -> str:
         """The ends of all logs."""
-        return "\n".join(self.log_tail(index) for index in sorted(self._workers))
+        workers = [self._workers[index] for index in sorted(self._workers)]
+        return "\n".join(child.tail() for child in (*workers, *self._companions))
 
-    def stop(self, within_s: float, hurry: Callable[[], bool] = lambda: False) -> dict[int, int]:
+    def stop(self, within_s: float, hurry: Callable[[], bool] = lambda: False) -> dict[str, int]:
         """SIGTERM to all, and wait; SIGKILL for those that do not end. Safe to call twice.
 
         Args:
@@ -130,53 +125,37 @@ class Fleet:
             hurry: When true, no longer wait.
 
         Returns:
-            By number, the status of each that was still running.
+            The status of each that was still running.
         """
-        running = {i: w for i, w in self._workers.items() if w.process.poll() is None}
+        everybody = (*self._workers.values(), *self._companions)
+        running = [child for child in everybody if child.process.poll() is None]
         try:
-            for worker in running.values():
-                worker.expected_to_end = True
-                worker.process.send_signal(signal.SIGTERM)
-                # One that somebody had suspended hears of it only when it goes on.
-                worker.process.send_signal(signal.SIGCONT)
+            for child in running:
+                child.ask_to_end()
             deadline_s = time.monotonic() + within_s
-            while any(w.process.poll() is None for w in running.values()):
+            while any(child.process.poll() is None for child in running):
                 if time.monotonic() > deadline_s or hurry():
                     break
                 time.sleep(_POLL_S)
         finally:
-            for worker in running.values():
-                worker.process.kill()
-                worker.process.wait()
-        return {index: worker.process.wait() for index, worker in running.items()}
+            for child in running:
+                child.process.kill()
+                child.process.wait()
+        return {child.what: child.process.wait() for child in running}
 
     def close(self) -> None:
-        """Close the logs that are read; the workers must have ended."""
-        for worker in self._workers.values():
-            worker.log.close()
+        """Close the logs that are read; the processes must have ended."""
+        for child in (*self._workers.values(), *self._companions):
+            child.log.close()
 
 
-def ended_badly(statuses: dict[int, int]) -> list[str]:
-    """Those of a stopped fleet that did not end in order, for a person."""
-    return [
-        f"worker {index} ended with {_told(status)} when it was told to stop, expected status 0"
-        for index, status in statuses.items()
-        if status != ExitStatus.OK
-    ]
-
-
-def _told(status: int) -> str:
-    return signal.Signals(-status).name if status < 0 else f"status {status}"
-
-
-def _read_log(worker: _Worker) -> None:
-    """Follow the worker's assignment."""
-    *lines, worker.unread = (worker.unread + worker.log.read()).split(b"\n")
+def _follow(lines: Sequence[bytes], partitions: set[int]) -> None:
+    """Follow a worker's assignment."""
     for line in lines:
         if b'"rebalance"' not in line:
             continue
         told = json.loads(line)
         if told["event_kind"] == "assigned":
-            worker.partitions.update(told["partitions"])
+            partitions.update(told["partitions"])
         else:
-            worker.partitions.difference_update(told["partitions"])
+            partitions.difference_update(told["partitions"])

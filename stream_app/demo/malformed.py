@@ -78,9 +78,8 @@ MALFORMATIONS: Final = (
 )
 
 
-def choose(events: int, share: float, seed: int) -> dict[int, Malformation]:
-    """Which of ``events`` are broken, by position, and how: each way as often as the others."""
-    count = min(events, max(1, round(events * share)))
+def choose(events: int, count: int, seed: int) -> dict[int, Malformation]:
+    """Of which ``events``, by position, there is a broken one too: each way as often as others."""
     positions = random.Random(seed).sample(range(events), count)  # noqa: S311  # no secret
     return {
         position: MALFORMATIONS[turn % len(MALFORMATIONS)]

@@ -42,7 +42,7 @@ class DemoOptions:
     Attributes:
         kafka: Which cluster.
         bootstrap_servers: Of one's own cluster; else empty.
-        events: How many in all.
+        events: Sound ones; some that are broken on purpose come on top.
         workers: Scorer processes.
         kill: Whether one of them is killed half-way.
         keep: Whether topics, settings and logs stay.
@@ -102,16 +102,26 @@ class DemoOptions:
         return Delivery.AT_LEAST_ONCE if mock else Delivery.EXACTLY_ONCE
 
     @property
+    def broken_events(self) -> int:
+        """On top of the others."""
+        return max(1, round(self.events * MALFORMED_SHARE))
+
+    @property
+    def records(self) -> int:
+        """All that is sent."""
+        return self.events + self.broken_events
+
+    @property
     def warm_up_events(self) -> int:
         """Scored before anything is measured."""
-        return min(_WARM_UP_EVENTS, self.events // 10)
+        return min(_WARM_UP_EVENTS, self.records // 10)
 
     @property
     def steady_events(self) -> int:
         """Sent at a modest rate; latency is measured on them."""
-        return min(STEADY_PER_SECOND * STEADY_SECONDS, self.events // 4)
+        return min(STEADY_PER_SECOND * STEADY_SECONDS, self.records // 4)
 
     @property
     def burst_events(self) -> int:
         """Sent as fast as possible; throughput is measured on them."""
-        return self.events - self.warm_up_events - self.steady_events
+        return self.records - self.warm_up_events - self.steady_events

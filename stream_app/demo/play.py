@@ -81,7 +81,7 @@ class Play:
         sent = self.sender.sent_at
         ascending = latencies(sent, self.reader.seen_at, list(sent))
         killed_s = self.outage.killed_s
-        before = self.options.events - self.options.burst_events
+        before = self.options.records - self.options.burst_events
         samples = self.reader.samples
         return Measured(
             latency_p50_s=percentile(ascending, 0.50),
@@ -126,7 +126,7 @@ def open_play(
     patience_s: float,
 ) -> Iterator[Play]:
     """The clients of the demo, until the block ends."""
-    half = options.events - math.ceil(options.burst_events / 2)
+    half = options.records - math.ceil(options.burst_events / 2)
     sender = EventSender(settings)
     try:
         with OutcomeReader(settings) as reader:
@@ -137,7 +137,7 @@ def open_play(
                 screen=screen,
                 sender=sender,
                 reader=reader,
-                traffic=Traffic(sender, reader, fleet, screen, options.events, patience_s),
+                traffic=Traffic(sender, reader, fleet, screen, options.records, patience_s),
                 outage=Outage(fleet, screen, half),
             )
     finally:

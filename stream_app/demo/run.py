@@ -19,10 +19,11 @@ from stream_app.adapters.avro.warm_kernels import warm_kernels
 from stream_app.adapters.kafka.config import require_librdkafka
 from stream_app.adapters.local_kafka.workdir import WorkFolder
 from stream_app.adapters.verifier.reader import verify
+from stream_app.demo.child import ended_badly
 from stream_app.demo.clusters import Cluster, open_cluster
 from stream_app.demo.events import prepare_events
-from stream_app.demo.fleet import Fleet, ended_badly
-from stream_app.demo.options import MALFORMED_SHARE, DemoOptions
+from stream_app.demo.fleet import Fleet
+from stream_app.demo.options import DemoOptions
 from stream_app.demo.play import Play, open_play
 from stream_app.demo.screen import Screen
 from stream_app.demo.settings_file import STOP_WITHIN_S, leave_out_environment, write_settings
@@ -95,12 +96,12 @@ def _tell(
     stack.callback(fleet.close)
     stack.callback(lambda: fleet.stop(STOP_WITHIN_S, lambda: interrupts.count > 1))
     screen.say(
-        f"starting {_plural(options.workers)}; preparing {options.events:,} events, "
-        f"{MALFORMED_SHARE:.0%} of them malformed on purpose"
+        f"starting {_plural(options.workers)}; preparing {options.events:,} events and "
+        f"{options.broken_events:,} that are malformed on purpose"
     )
     for index in range(options.workers):
         fleet.start(index)
-    events = prepare_events(options.events)
+    events = prepare_events(options)
     play = stack.enter_context(open_play(options, settings, events, fleet, screen, patience_s))
     stalled = _perform(play)
     faults = ended_badly(fleet.stop(STOP_WITHIN_S)) + play.refused()

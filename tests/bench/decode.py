@@ -75,8 +75,8 @@ def main() -> None:
 
 
 def _ways(records: int, batch: int) -> dict[str, Callable[[], object]]:
-    events, encode = read_events(example_dir(EXAMPLE) / "stream.avro")
-    values = [encode(events[row % len(events)]) for row in range(records)]
+    events, writer = read_events(example_dir(EXAMPLE) / "stream.avro")
+    values = [writer.encode(events[row % len(events)]) for row in range(records)]
     settings = load_settings(
         None,
         {

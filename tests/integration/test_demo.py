@@ -112,9 +112,11 @@ def assert_nothing_is_left(run: Run) -> None:
 
 def check_summary(path: Path, events: int) -> dict[str, Any]:
     summary: dict[str, Any] = json.loads(path.read_text())
-    assert summary["events"] == events
+    broken = round(events / 100)
+    assert summary["events"] == events + broken
     assert summary["lost"] == summary["duplicated"] == 0
-    assert summary["predictions"] + sum(summary["dead_letters"].values()) == events
+    assert summary["predictions"] == events
+    assert sum(summary["dead_letters"].values()) == broken
     assert summary["dead_letters"] == summary["malformed_on_purpose"]
     assert len(summary["dead_letters"]) == 8
     assert 0 < summary["latency_p50_s"] <= summary["latency_p99_s"]

@@ -1,6 +1,8 @@
 """Events broken on purpose: which, how, and that the product's decoder calls each what it is."""
 
 from collections import Counter
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -48,13 +50,13 @@ def decoded_faults(decoder: Decoder, values: list[bytes | None]) -> list[Fault]:
 def test_the_decoder_calls_each_broken_event_what_it_is(
     decoder: Decoder, malformation: Malformation
 ) -> None:
-    events, encode = read_events(example_dir("car_loan") / "stream.avro")
-    values = [malformation.apply(event, encode) for event in events[:50]]
+    events, writer = read_events(example_dir("car_loan") / "stream.avro")
+    values = [malformation.apply(event, writer.encode) for event in events[:50]]
     assert decoded_faults(decoder, values) == [malformation.fault] * 50
 
 
 def test_every_other_event_is_good(decoder: Decoder) -> None:
-    prepared = prepare_events(700)
+    prepared = prepare_events(DemoOptions.of(events=700))
     faults = decoded_faults(decoder, [event.value for event in prepared.all])
     found = Counter(fault.name for fault in faults if fault is not Fault.NONE)
     assert dict(found) == prepared.planted
@@ -62,9 +64,9 @@ def test_every_other_event_is_good(decoder: Decoder) -> None:
 
 
 def test_the_choice_is_the_same_each_time_and_uses_every_way_alike() -> None:
-    chosen = choose(30_000, 0.01, 7)
-    assert choose(30_000, 0.01, 7) == chosen
-    assert choose(30_000, 0.01, 8) != chosen
+    chosen = choose(30_000, 300, 7)
+    assert choose(30_000, 300, 7) == chosen
+    assert choose(30_000, 300, 8) != chosen
     assert len(chosen) == 300
     ways = Counter(malformation.name for malformation in chosen.values())
     assert set(ways) == {malformation.name for malformation in MALFORMATIONS}
@@ -74,13 +76,25 @@ def test_the_choice_is_the_same_each_time_and_uses_every_way_alike() -> None:
 
 def test_there_are_eight_reasons_and_at_least_one_broken_event_in_any_run() -> None:
     assert len({malformation.fault for malformation in MALFORMATIONS}) >= 8
-    assert len(choose(10, 0.01, 7)) == 1
+    assert DemoOptions.of(events=100).broken_events == 1
 
 
-def test_a_repeated_stream_has_new_ids() -> None:
+def test_the_default_is_the_example_itself(tmp_path: Path) -> None:
     events, _ = read_events(example_dir("car_loan") / "stream.avro")
-    prepared = prepare_events(2 * len(events) + 10)
-    keys = [event.key for event in prepared.all]
-    assert len(set(keys)) == len(keys) == 2 * len(events) + 10
-    times = [event.timestamp_ms for event in prepared.all]
-    assert times[: len(events)] == times[len(events) : 2 * len(events)]
+    prepared = prepare_events(DemoOptions.of())
+    assert list(prepared.sound) == events
+    assert prepared.drift_from_ms == events[len(events) // 2]["timestamp"]
+    prepared.write(tmp_path / "sent.avro")
+    assert read_events(tmp_path / "sent.avro")[0] == events
+
+
+@pytest.mark.parametrize("count", [101, 4_000, 75_001])
+def test_time_goes_on_where_a_half_is_repeated_or_cut_short(count: int) -> None:
+    prepared = prepare_events(DemoOptions.of(events=count))
+    ids = [event["application_id"] for event in prepared.sound]
+    assert len(set(ids)) == len(ids) == count
+    times = [event["timestamp"] for event in prepared.sound]
+    steps = {after - before for before, after in pairwise(times)}
+    assert max(steps) - min(steps) <= 2, "the example has one event every 8 min 41 s"
+    assert prepared.drift_from_ms == times[count - count // 2]
+    assert len(prepared.all) == DemoOptions.of(events=count).records

@@ -1,11 +1,11 @@
-"""Events of a container file as framed values, in single-object encoding, for the demo to send.
+"""Events of a container file for the demo: read, made into framed values, written to a file again.
 
 Decides how an event becomes bytes. Refuses to know which events are sent, and which are broken.
 """
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,27 +19,33 @@ Event = Mapping[str, Any]
 """By field; a timestamp is an integer."""
 
 
-class EventEncoder:
-    """Encodes events of one schema."""
+class EventWriter:
+    """Writes events of one schema."""
 
     def __init__(self, schema: EventSchema) -> None:
         self._prefix = single_object_prefix(fingerprint(schema.record))
+        self._document = fastavro.parse_schema(schema.document)
         # Without logical types, as events are read: a timestamp is an integer.
         self._schema = fastavro.parse_schema(json.loads(canonical_form(schema.record)))
 
-    def __call__(self, event: Event) -> bytes:
-        """The event, framed."""
+    def encode(self, event: Event) -> bytes:
+        """The event as a record's value, in single-object encoding."""
         out = io.BytesIO()
         out.write(self._prefix)
         fastavro.schemaless_writer(out, self._schema, event)
         return out.getvalue()
 
+    def write(self, path: Path, events: Iterable[Event]) -> None:
+        """All of them as an Avro container file."""
+        with path.open("wb") as out:
+            fastavro.writer(out, self._document, events, codec="deflate")
 
-def read_events(path: Path) -> tuple[list[Event], EventEncoder]:
-    """All events of an Avro container, and what encodes events of its schema.
+
+def read_events(path: Path) -> tuple[list[Event], EventWriter]:
+    """All events of an Avro container, and what writes events of its schema.
 
     Raises:
         DataError: the file is broken.
     """
     with open_events(path) as file:
-        return list(file), EventEncoder(file.schema)
+        return list(file), EventWriter(file.schema)
