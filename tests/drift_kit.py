@@ -114,8 +114,9 @@ def small_reference() -> Reference:
         right=np.ones((2, SCORE_BINS), dtype=np.int64),
     )
     correlated = (0, 1, 3)
+    sums = np.zeros(len(correlated), dtype=np.int64)
     pairs = np.zeros(len(correlated) * (len(correlated) + 1) // 2, dtype=np.int64)
-    return Reference("model", "1", 500, columns, correlated, pairs, 0, scores, None)
+    return Reference("model", "1", 500, columns, correlated, pairs, sums, 0, scores, None)
 
 
 def odd_values(rows: int, seed: int) -> tuple[Values, Int64Array]:

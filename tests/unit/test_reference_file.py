@@ -108,6 +108,9 @@ CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "moment": lambda body: body["columns"][0]["moments"].update(sd=1.0),
     "score": lambda body: body["scores"]["groups"][0]["counts"].__setitem__(0, 1),
     "threshold": lambda body: body["calibration"]["threshold"].__setitem__(0, 9.0),
+    "mean": lambda body: body["calibration"]["tests"][0]["mean"].__setitem__(0, 9.0),
+    "sd": lambda body: body["calibration"]["tests"][0]["sd"].__setitem__(0, 9.0),
+    "co_sum": lambda body: body["co_sums"].__setitem__(0, 99_999),
     "co_moment": lambda body: body["co_moments"].__setitem__(0, 1),
 }
 
@@ -265,6 +268,11 @@ FAULTS: dict[str, tuple[Callable[[Reference], Reference], str]] = {
     ),
     "correlated": (lambda r: replace(r, correlated=(1,)), "correlated: expected numeric columns"),
     "co_moments": (lambda r: replace(r, co_moments=r.co_moments[1:]), "co_moments: expected 6"),
+    "co_sums": (lambda r: replace(r, co_sums=r.co_sums[1:]), "co_sums: expected 3, found 2"),
+    "large co_sums": (
+        lambda r: replace(r, co_sums=moved(r.co_sums, 1, 9_000 * r.co_rows)),
+        "co_sums: more than 8192 a row",
+    ),
     "co_rows": (lambda r: replace(r, co_rows=r.rows + 1), "co_rows: expected at most 20000"),
     "classes": (
         lambda r: replace(r, scores=replace(r.scores, classes=3)),  # type: ignore[type-var]  # it has some
@@ -297,6 +305,14 @@ FAULTS: dict[str, tuple[Callable[[Reference], Reference], str]] = {
     "q99": (
         lambda r: replace(r, calibration=replace(r.calibration, q99=r.calibration.q99 * np.nan)),  # type: ignore[type-var,union-attr]  # it has some
         "expected finite numbers, kappa at least 1",
+    ),
+    "mean": (
+        lambda r: replace(r, calibration=replace(r.calibration, mean=-r.calibration.mean)),  # type: ignore[type-var,union-attr]  # it has some
+        "mean, sd, threshold or kappa: expected finite",
+    ),
+    "sd": (
+        lambda r: replace(r, calibration=replace(r.calibration, sd=r.calibration.sd[:, :1])),  # type: ignore[type-var,union-attr]  # it has some
+        "calibration: expected 16 tests by 8 sizes",
     ),
     "kappa": (
         lambda r: replace(r, calibration=replace(r.calibration, kappa=r.calibration.kappa / 9)),  # type: ignore[type-var,union-attr]  # it has some

@@ -21,7 +21,7 @@ __all__ = ["kernels", "load"]
 def load() -> bool:
     """Run each kernel on no rows; whether one of them had to be compiled for it."""
     nothing = np.empty(0, dtype=np.int64)
-    layout = Layout(Reference("", "", 0, (), (), nothing, 0, None, None))
+    layout = Layout(Reference("", "", 0, (), (), nothing, nothing, 0, None, None))
     places, units = np.empty((0, 0), dtype=np.int32), np.empty((0, 0), dtype=np.int64)
     numbers = np.empty((0, 0), dtype=np.float64)
     kinds = np.empty((0, 0), dtype=np.uint8)

@@ -119,6 +119,7 @@ def build_reference(
         columns=columns,
         correlated=tally.correlated,
         co_moments=tally.co_moments(),
+        co_sums=tally.co_sums,
         co_rows=tally.co_rows,
         scores=look.score_map(),
         calibration=_calibrated(columns, tally.correlated, sample, in_order, progress)

@@ -26,6 +26,8 @@ from stream_app.core.drift.reference import (
 )
 
 _NONE = "none"
+_BY_TEST = ("q99", "mean", "sd", "kappa")
+"""Of a calibration: what each test has of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ def to_record(reference: Reference, making: Making) -> dict[str, Any]:
         "columns": [_column_record(column) for column in reference.columns],
         "correlated": list(reference.correlated),
         "co_moments": reference.co_moments.tolist(),
+        "co_sums": reference.co_sums.tolist(),
         "co_rows": reference.co_rows,
         "scores": None if scores is None else _scores_record(scores),
         "calibration": None if calibration is None else _calibration_record(calibration),
@@ -89,6 +92,7 @@ def from_record(body: Mapping[str, Any]) -> tuple[Reference, Making]:
         columns=tuple(_column(each) for each in body["columns"]),
         correlated=tuple(body["correlated"]),
         co_moments=_ints(body["co_moments"]),
+        co_sums=_ints(body["co_sums"]),
         co_rows=body["co_rows"],
         scores=None if scores is None else _scores(scores),
         calibration=None if calibration is None else _calibration(calibration),
@@ -182,11 +186,15 @@ def _scores(record: Mapping[str, Any]) -> ScoreMap:
 
 
 def _calibration_record(calibration: Calibration) -> dict[str, Any]:
-    parts = (calibration.tests, calibration.q99.tolist(), calibration.kappa.tolist())
+    numbers = {name: getattr(calibration, name).tolist() for name in _BY_TEST}
     return {
         "tests": [
-            {"column": test.column, "statistic": test.statistic, "q99": q99, "kappa": kappa}
-            for test, q99, kappa in zip(*parts, strict=True)
+            {
+                "column": test.column,
+                "statistic": test.statistic,
+                **{name: of_all[at] for name, of_all in numbers.items()},
+            }
+            for at, test in enumerate(calibration.tests)
         ],
         "sizes": calibration.sizes.tolist(),
         "threshold": calibration.threshold.tolist(),
@@ -197,12 +205,18 @@ def _calibration_record(calibration: Calibration) -> dict[str, Any]:
 
 
 def _calibration(record: Mapping[str, Any]) -> Calibration:
-    tests = record["tests"]
-    q99 = _reals([test["q99"] for test in tests])
+    tests, sizes = record["tests"], _ints(record["sizes"])
+
+    def by_size(name: str) -> Float64Array:
+        numbers = _reals([test[name] for test in tests])
+        return numbers.reshape(len(tests), -1 if tests else len(sizes))
+
     return Calibration(
         tests=tuple(Test(test["column"], test["statistic"]) for test in tests),
-        sizes=_ints(record["sizes"]),
-        q99=q99.reshape(len(tests), -1) if len(q99) else np.empty((0, len(record["sizes"]))),
+        sizes=sizes,
+        q99=by_size("q99"),
+        mean=by_size("mean"),
+        sd=by_size("sd"),
         threshold=_reals(record["threshold"]),
         kappa=_reals([test["kappa"] for test in tests]),
         target=record["target"],

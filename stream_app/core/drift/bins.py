@@ -18,6 +18,8 @@ from stream_app.core.drift.watch import Values
 
 BASE_BINS = 64
 """Of a numeric column, by quantiles; and a value that so large a part of rows has is one itself."""
+WIDE = 1 / 32
+"""Of the range: where more of it is empty, that has bins of its own, none of them wider."""
 MOST_DISCRETE = 20
 """Distinct whole numbers that are still names rather than amounts."""
 MOST_NAMES = 255
@@ -29,8 +31,10 @@ def numeric_edges(values: Float64Array, least: float, greatest: float) -> Float6
     """Where the bins of a numeric column end.
 
     Bins hold equal shares of ``values``. A value that at least a 64th of them have is alone in its
-    bin, so that zeros, say, never share one with what is just below zero. A constant column has
-    three bins: below, the value, above.
+    bin, so that zeros, say, never share one with what is just below zero. A gap between values that
+    is wider than a 32nd of the range has bins of its own, in which nothing is: one with values on
+    both sides of it would lie somewhere between, and its rows with it. A constant column has three
+    bins: below, the value, above.
 
     Args:
         values: A sample, finite, at least one.
@@ -46,14 +50,29 @@ def numeric_edges(values: Float64Array, least: float, greatest: float) -> Float6
     ranks = -(-np.arange(1, BASE_BINS) * count // BASE_BINS) - 1
     distinct, held = np.unique(ordered, return_counts=True)
     atoms = distinct[held * BASE_BINS >= count]
+    gaps = _wide_gaps(np.union1d(distinct, [least, greatest]))
     with np.errstate(over="ignore"):  # below the least double is minus infinity: no bin less
         below_least, below_atoms = np.nextafter(least, -np.inf), np.nextafter(atoms, -np.inf)
-    edges = np.concatenate([ordered[ranks], atoms, below_atoms, [greatest]])
+    edges = np.concatenate([ordered[ranks], atoms, below_atoms, gaps, [greatest]])
     inner = edges[(edges > least) & (edges <= greatest)]
     # ``least`` ends a bin only where it is alone in one.
-    own = atoms[atoms == least]
+    own = [least] if least in atoms or least in gaps else []
     found: Float64Array = np.unique(np.concatenate([[below_least], own, inner]))
     return found
+
+
+def _wide_gaps(distinct: Float64Array) -> Float64Array:
+    """The ends of their bins, and of the bins before; of all values that are there, in order."""
+    # A range that no double holds has no gap that is wide.
+    with np.errstate(over="ignore", invalid="ignore"):
+        shares = np.diff(distinct) / (distinct[-1] - distinct[0])
+    edges: list[float] = []
+    for at in np.flatnonzero(shares > WIDE).tolist():
+        first, after = distinct[at : at + 2].tolist()
+        parts = int(np.ceil(shares[at] / WIDE))
+        edges += [first + (after - first) / parts * part for part in range(parts)]
+        edges.append(float(np.nextafter(after, -np.inf)))
+    return np.array(edges)
 
 
 def plain_name(text: str) -> str:

@@ -24,7 +24,7 @@ from stream_app.core.drift.measures import (
     measured,
     measured_column,
 )
-from stream_app.core.drift.reference import Calibration, Column, Float64Array, Test
+from stream_app.core.drift.reference import Calibration, Column, CoMoments, Float64Array, Test
 
 REPEATS = 2_000
 TARGET = 0.01
@@ -36,6 +36,8 @@ _SLICE_BYTES = 1 << 25
 """Of counts at a time; what is computed from them takes a few times as much."""
 _LEAST_WINDOWS = 20
 """Of neighbouring rows: fewer say nothing of their 90 % quantile."""
+_ERRORS = 2.0
+"""Standard errors, of a mean that is not to be too small."""
 _NEVER_SEEN = 1.0
 """The quantile where no row drawn had a value: one that no distance gets far above."""
 _DIGITS = 9
@@ -96,16 +98,19 @@ def calibrate(
         for done in source.draw(size, values):
             progress(before + here * done)
         nulls.append(_Null.of(values, source.of_one_row(size), target))
-    kappa = _kappa(source, grid, nulls) if in_time_order else None
+    alike = _neighbours(source, grid, nulls) if in_time_order else None
+    factors = alike or _Neighbours(*np.ones((3, len(source.tests))))
     return Calibration(
         tests=source.tests,
         sizes=np.array(grid, np.int64),
         q99=_rounded(np.stack([null.q99 for null in nulls], axis=1)),
+        mean=_rounded(np.stack([null.mean * factors.mean for null in nulls], axis=1)),
+        sd=_rounded(np.stack([null.sd * factors.sd for null in nulls], axis=1)),
         threshold=_rounded(np.array([null.threshold for null in nulls])),
-        kappa=_rounded(np.ones(len(source.tests)) if kappa is None else kappa),
+        kappa=_rounded(factors.q90),
         target=target,
         repeats=repeats,
-        kind="iid" if kappa is None else "contiguous",
+        kind="iid" if alike is None else "contiguous",
     )
 
 
@@ -115,6 +120,8 @@ class _Null:
 
     q90: Float64Array
     q99: Float64Array
+    mean: Float64Array
+    sd: Float64Array
     threshold: float
 
     @classmethod
@@ -126,6 +133,8 @@ class _Null:
         return cls(
             q90=np.fmax(_quantiles(values, 0.9), least),
             q99=q99,
+            mean=_above_0(_of_each(np.mean, values), least),
+            sd=_above_0(_of_each(np.std, values), least),
             threshold=float(
                 max((least / q99).max(initial=0.0), np.quantile(greatest, 1.0 - target))
             ),
@@ -170,10 +179,9 @@ class _Source:
         firsts = range(0, self.rows - size + 1, size)
         index = np.arange(self.rows)
         windows = self._tally(((index - first) // size == 0).astype(np.int64) for first in firsts)
+        pairs = zip(self._whole.together, windows.together, strict=True)
         rest = Tally(
-            self._whole.counts - windows.counts,
-            self._whole.co_moments - windows.co_moments,
-            self._whole.co_rows - windows.co_rows,
+            self._whole.counts - windows.counts, CoMoments(*(all_ - own for all_, own in pairs))
         )
         return self._measured(rest, windows)
 
@@ -195,38 +203,69 @@ class _Source:
         return measured(self.tests, self._columns, reference, windows, self._positions)
 
     def _tally(self, windows: Iterable[Int64Array]) -> Tally:
-        counts, sums, rows = [], [], []
+        counts, sums, products, rows = [], [], [], []
         for times in windows:
             counted = np.zeros(self._firsts[-1], np.int64)
             count_bins(times, self._bins, self._firsts[:-1], counted)
-            summed = np.zeros(self._pairs)
-            sum_products(times, self._coarse, self._usable, summed)
+            summed, multiplied = np.zeros(self._coarse.shape[1]), np.zeros(self._pairs)
+            sum_products(times, self._coarse, self._usable, summed, multiplied)
             counts.append(counted)
             sums.append(summed)
+            products.append(multiplied)
             rows.append(times[self._usable].sum())
-        return Tally(np.stack(counts), np.stack(sums).astype(np.int64), np.array(rows, np.int64))
+        together = CoMoments(
+            np.stack(products).astype(np.int64),
+            np.stack(sums).astype(np.int64),
+            np.array(rows, np.int64),
+        )
+        return Tally(np.stack(counts), together)
 
 
-def _kappa(source: _Source, sizes: Sequence[int], nulls: Sequence[_Null]) -> Float64Array | None:
-    """How much more windows of neighbours differ, of the largest size of which there are enough.
+@dataclass(frozen=True, slots=True)
+class _Neighbours:
+    """How much more windows of neighbours differ; arrays of shape ``(tests,)``, at least 1."""
 
-    They are held against the rest of the reference, of which they are no part.
+    q90: Float64Array
+    mean: Float64Array
+    sd: Float64Array
+
+
+def _neighbours(
+    source: _Source, sizes: Sequence[int], nulls: Sequence[_Null]
+) -> _Neighbours | None:
+    """Of the largest size of which there are enough; ``None``: of none.
+
+    They are held against the rest of the reference, of which they are no part. Their mean is taken
+    at the upper end of what so few windows leave open: sums over windows would add up the rest.
     """
     enough = [at for at, size in enumerate(sizes) if source.rows // size >= _LEAST_WINDOWS]
     if not enough:
         return None
-    size = sizes[enough[-1]]
+    size, null = sizes[enough[-1]], nulls[enough[-1]]
     # Of the rest, which is a sample as well and not what windows were drawn from.
     widened = np.sqrt(1.0 + size / (source.rows - size))
-    ratio = _quantiles(source.neighbours(size), 0.9) / (nulls[enough[-1]].q90 * widened)
-    kappa: Float64Array = np.fmax(ratio, 1.0)
-    return kappa
+    found = source.neighbours(size)
+    sd = _of_each(np.std, found)
+    mean = _of_each(np.mean, found) + _ERRORS * sd / np.sqrt(len(found))
+    return _Neighbours(
+        q90=np.fmax(_quantiles(found, 0.9) / (null.q90 * widened), 1.0),
+        mean=np.fmax(mean / (null.mean * widened), 1.0),
+        sd=np.fmax(sd / (null.sd * widened), 1.0),
+    )
 
 
 def _quantiles(values: Float64Array, share: float) -> Float64Array:
+    return _of_each(lambda known: np.quantile(known, share), values)
+
+
+def _of_each(what: Callable[[Float64Array], np.floating], values: Float64Array) -> Float64Array:
     """Of each column's numbers; NaN where it has none."""
     known = (column[~np.isnan(column)] for column in values.T)
-    return np.array([np.quantile(some, share) if len(some) else np.nan for some in known])
+    return np.array([what(some) if len(some) else np.nan for some in known], np.float64)
+
+
+def _above_0(values: Float64Array, otherwise: Float64Array) -> Float64Array:
+    return np.where(values > 0.0, values, otherwise)
 
 
 def _rounded(numbers: Float64Array) -> Float64Array:

@@ -33,9 +33,13 @@ def count_bins(times: Int64Array, bins: Int16Array, firsts: Int64Array, counts: 
 
 @kernel
 def sum_products(
-    times: Int64Array, coarse: Int16Array, usable: Int64Array, sums: Float64Array
+    times: Int64Array,
+    coarse: Int16Array,
+    usable: Int64Array,
+    sums: Float64Array,
+    products: Float64Array,
 ) -> None:
-    """Add a window's co-moments to ``sums``: the upper triangle, row by row.
+    """Add what a window's values and their products sum up to.
 
     In doubles, which machines multiply several of at once. They hold integers below 2^53, of which
     2^27 rows' sums stay short, so that nothing is rounded and no order matters.
@@ -44,7 +48,9 @@ def sum_products(
         times: int64, shape ``(rows,)``: how often the window has each row.
         coarse: int16, shape ``(rows, columns)``.
         usable: int64, increasing: the rows that count.
-        sums: float64, shape ``(columns * (columns + 1) // 2,)``.
+        sums: float64, shape ``(columns,)``: of values.
+        products: float64, shape ``(columns * (columns + 1) // 2,)``: of products, the upper
+            triangle row by row.
     """
     columns = coarse.shape[1]
     values = np.empty(columns, np.float64)
@@ -55,6 +61,7 @@ def sum_products(
             begin = 0
             for first in range(columns):
                 weighted = times[row] * values[first]
+                sums[first] += weighted
                 for second in range(first, columns):
-                    sums[begin + second - first] += weighted * values[second]
+                    products[begin + second - first] += weighted * values[second]
                 begin += columns - first

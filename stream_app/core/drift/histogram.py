@@ -23,7 +23,8 @@ class Histogram:
     Attributes:
         edges: float64, shape ``(bars + 1,)``.
         spread: float64, shape ``(bars,)``: share of valid rows, of values in between others.
-        single: float64, likewise: of values that so many rows have that they are a bin alone.
+        single: float64, likewise: of values that are a bin alone, since many rows have them or
+            since they stand at the end of the range behind a wide gap.
         outside: Share of rows beyond the edges.
     """
 

@@ -186,14 +186,14 @@ def add_cells(places, units, slots, windows, weight, tables, co_rows, scores, st
             continue
         for row in range(first, end):
             of = np.uintp(row)
-            if complete[of]:
-                state[np.uintp(co_rows)] += weight
-            else:
+            state[np.uintp(co_rows)] += weight * complete[of]
+            if not complete[of]:
                 for pair in range(pairs):
                     coarse[pair, of] = 0
-        at = co_rows + 1
+        at = co_rows + 1 + pairs
         for one in range(pairs):
             mine = coarse[one, first:end]
+            state[np.uintp(co_rows + 1 + one)] += weight * mine.sum()
             for other in range(one, pairs):
                 others = coarse[other, first:end]
                 products = np.int64(0)

@@ -4,7 +4,7 @@ Decides which number means what. All are counts, or sums of integers, so that st
 up to the state of the whole, in any order and to the last bit. Refuses to know times, and which
 window is meant.
 
-    rows | column 0 | column 1 | ... | co_rows, co-moments | scores
+    rows | column 0 | column 1 | ... | co_rows, co-sums, co-moments | scores
 
 A column's section is its bins, then ``Apart``'s five counters, and of numeric columns then five
 sums (``Sum``).
@@ -23,6 +23,7 @@ from stream_app.core.drift.reference import (
     UNIT,
     Apart,
     Column,
+    CoMoments,
     Float64Array,
     Kind,
     Reference,
@@ -143,7 +144,8 @@ class Layout:
             self.sections.append(Section(at, apart, sums, end))
             at = end
         self.co_rows = at
-        self.co_moments = at + 1
+        self.co_sums = at + 1
+        self.co_moments = self.co_sums + len(reference.correlated)
         at = self.co_moments + len(reference.co_moments)
         self.scores = at
         scores = reference.scores
@@ -163,6 +165,14 @@ class Layout:
         """A column's counters apart, by :class:`Apart`."""
         section = self.sections[column]
         return state[section.apart : section.apart + len(Apart)]
+
+    def together(self, state: Int64Array) -> CoMoments:
+        """Of the correlated columns."""
+        return CoMoments(
+            state[self.co_moments : self.scores],
+            state[self.co_sums : self.co_moments],
+            state[self.co_rows],
+        )
 
     def sums(self, state: Int64Array, column: int) -> Int64Array:
         """A numeric column's sums, by :class:`Sum`; else empty."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stream_app.core.columns import Int64Array
-from stream_app.core.drift.reference import Column, Float64Array, Kind, Test
+from stream_app.core.drift.reference import Column, CoMoments, Float64Array, Kind, Test
 from stream_app.core.drift.statistics.correlation import correlation_change
 from stream_app.core.drift.statistics.groups import grouped
 from stream_app.core.drift.statistics.jensen_shannon import jensen_shannon
@@ -31,13 +31,11 @@ class Tally:
 
     Attributes:
         counts: int64, shape ``(..., cells)``: of all columns' bins, one column after another.
-        co_moments: int64, shape ``(..., c * (c + 1) // 2)``; of fewer than two columns, unused.
-        co_rows: int64, shape ``(...)``: rows in them.
+        together: Of the correlated columns; of fewer than two, unused.
     """
 
     counts: Int64Array
-    co_moments: Int64Array
-    co_rows: Int64Array
+    together: CoMoments
 
 
 def alerting_tests(columns: Sequence[Column], correlated: Sequence[int]) -> tuple[Test, ...]:
@@ -83,12 +81,11 @@ def measured(
         float64, shape ``(..., tests)``; NaN where a window has no rows to measure.
     """
     firsts = firsts_of(columns)
-    values = np.empty((*windows.co_rows.shape, len(tests)))
+    values = np.empty((*windows.together.rows.shape, len(tests)))
     for at, test in enumerate(tests):
         if test.column == ALL_COLUMNS:
-            values[..., at] = correlation_change(
-                reference.co_moments, windows.co_moments, windows.co_rows
-            ).greatest
+            change = correlation_change(reference.together, windows.together)
+            values[..., at] = change.greatest
             continue
         cells = slice(firsts[test.column], firsts[test.column + 1])
         values[..., at] = measured_column(

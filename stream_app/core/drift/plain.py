@@ -111,8 +111,9 @@ def add_cells(
     if not pairs:
         return
     np.add.at(states[:, co_rows], windows[complete], weight)
-    at = co_rows + 1
+    at = co_rows + 1 + pairs
     for one in range(pairs):
+        np.add.at(states[:, co_rows + 1 + one], windows[complete], weight * coarse[one, complete])
         for other in range(one, pairs):
             products = weight * coarse[one] * coarse[other]
             np.add.at(states[:, at], windows[complete], products[complete])

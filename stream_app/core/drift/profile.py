@@ -118,6 +118,7 @@ class Tally:
         self.correlated = _correlated(blank)
         width = len(self.correlated)
         self._products = np.zeros((width, width), dtype=np.int64)
+        self.co_sums: Int64Array = np.zeros(width, dtype=np.int64)
         self.co_rows = 0
 
     def add(self, values: Values) -> None:
@@ -155,6 +156,7 @@ class Tally:
     def _multiply(self, coarse: Float64Array) -> None:
         # Whole numbers of at most 26 bits: as doubles their sums are exact.
         self._products += (coarse.T @ coarse).astype(np.int64)
+        self.co_sums += coarse.sum(axis=0).astype(np.int64)
         self.co_rows += len(coarse) if self.correlated else 0
 
     def _finished(self, index: int) -> Column:

@@ -12,6 +12,7 @@ null, NaN and infinities are counted apart.
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -173,6 +174,23 @@ class Column:
         return None if self.kind is Kind.NUMERIC else self.bins - 1
 
 
+class CoMoments(NamedTuple):
+    """Of some columns' coarse values, over the rows in which all of these columns are valid.
+
+    A value has 14 bits, so that of 2^36 rows nothing is too large, of 2^27 nothing for a double.
+
+    Attributes:
+        products: int64, shape ``(..., c * (c + 1) // 2)``: sums of products of two values, the
+            upper triangle row by row.
+        sums: int64, shape ``(..., c)``: of values.
+        rows: int64, shape ``(...)``: how many.
+    """
+
+    products: Int64Array
+    sums: Int64Array
+    rows: Int64Array
+
+
 @dataclass(frozen=True, slots=True)
 class ScoreMap:
     """From a score to the probability that the answer is right, learned where labels are known.
@@ -216,6 +234,9 @@ class Calibration:
         tests: What was calibrated.
         sizes: int64, shape ``(g,)``, increasing: of windows.
         q99: float64, shape ``(tests, g)``: each statistic's 99 % quantile without drift.
+        mean: float64, shape ``(tests, g)``: each statistic's mean without drift, and
+        sd: its standard deviation, for sums over windows. Other than ``q99`` they are of windows of
+            neighbouring rows, where those were measured.
         threshold: float64, shape ``(g,)``: the quantile at ``1 - target`` of the greatest
             ``statistic / q99`` of a window.
         kappa: float64, shape ``(tests,)``, at least 1: how much more neighbouring rows vary than
@@ -228,6 +249,8 @@ class Calibration:
     tests: tuple[Test, ...]
     sizes: Int64Array
     q99: Float64Array
+    mean: Float64Array
+    sd: Float64Array
     threshold: Float64Array
     kappa: Float64Array
     target: float
@@ -247,7 +270,8 @@ class Reference:
         correlated: Indexes of the columns whose correlation is watched: numeric inputs, at most
             64; empty: none is.
         co_moments: int64, shape ``(c * (c + 1) // 2,)`` with ``c = len(correlated)``: sums over
-            rows of products of coarse values, the upper triangle row by row; and
+            rows of products of coarse values, the upper triangle row by row;
+        co_sums: int64, shape ``(c,)``: sums over the same rows of the values themselves; and
         co_rows: over how many rows: those in which all of these columns are valid.
         scores: For the estimate of accuracy; ``None``: no labels were given.
         calibration: ``None``: of a reference that is being made.
@@ -259,6 +283,12 @@ class Reference:
     columns: tuple[Column, ...]
     correlated: tuple[int, ...]
     co_moments: Int64Array
+    co_sums: Int64Array
     co_rows: int
     scores: ScoreMap | None
     calibration: Calibration | None
+
+    @property
+    def together(self) -> CoMoments:
+        """Of the correlated columns."""
+        return CoMoments(self.co_moments, self.co_sums, np.array(self.co_rows))

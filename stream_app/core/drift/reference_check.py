@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from stream_app.core.drift.bins import MOST_NAMES
 from stream_app.core.drift.reference import (
+    COARSE_MOST,
     SCORE_BINS,
     Apart,
     Calibration,
@@ -129,6 +130,10 @@ def _correlation_faults(reference: Reference) -> Iterator[str]:
     ):
         yield "correlated: expected numeric columns, each once, in order"
     pairs = len(chosen) * (len(chosen) + 1) // 2
+    if len(reference.co_sums) != len(chosen):
+        yield f"co_sums: expected {len(chosen)}, found {len(reference.co_sums)}"
+    elif (np.abs(reference.co_sums) > COARSE_MOST * reference.co_rows).any():
+        yield f"co_sums: more than {COARSE_MOST} a row"
     if len(reference.co_moments) != pairs:
         yield f"co_moments: expected {pairs}, found {len(reference.co_moments)}"
     if not 0 <= reference.co_rows <= reference.rows:
@@ -155,7 +160,8 @@ def _score_faults(scores: ScoreMap, rows: int) -> Iterator[str]:
 def _calibration_faults(calibration: Calibration, columns: int) -> Iterator[str]:
     tests, sizes = len(calibration.tests), len(calibration.sizes)
     shape_is_right = (
-        calibration.q99.shape == (tests, sizes)
+        {each.shape for each in (calibration.q99, calibration.mean, calibration.sd)}
+        == {(tests, sizes)}
         and calibration.threshold.shape == (sizes,)
         and calibration.kappa.shape == (tests,)
     )
@@ -166,9 +172,10 @@ def _calibration_faults(calibration: Calibration, columns: int) -> Iterator[str]
         yield "sizes do not increase"
     if not all(-1 <= test.column < columns for test in calibration.tests):
         yield "a test of a column that there is not"
-    numbers = (calibration.q99, calibration.threshold, calibration.kappa - 1.0)
+    kappa = calibration.kappa - 1.0
+    numbers = (calibration.q99, calibration.mean, calibration.sd, calibration.threshold, kappa)
     if not all(np.isfinite(each).all() and (each >= 0).all() for each in numbers):
-        yield "q99, threshold or kappa: expected finite numbers, kappa at least 1"
+        yield "q99, mean, sd, threshold or kappa: expected finite numbers, kappa at least 1"
     if not 0 < calibration.target < 1 or calibration.repeats < 1:
         yield "target or repeats: expected a share, and some windows"
 

@@ -115,8 +115,7 @@ def _tested(layout: Layout, state: Int64Array) -> list[tuple[Test, Measured]]:
 
 def _value(layout: Layout, state: Int64Array, test: Test) -> float:
     if test.column == ALL_COLUMNS:
-        moments, co_rows = _co_moments(layout, state)
-        change = correlation_change(layout.reference.co_moments, moments, co_rows)
+        change = correlation_change(layout.reference.together, layout.together(state))
         return float(change.greatest)
     column, positions = layout.reference.columns[test.column], np.empty(0)
     if test.statistic == Statistic.WASSERSTEIN:
@@ -138,27 +137,23 @@ def _reference_valid(reference: Reference, test: Test) -> int:
     return reference.co_rows if is_all else reference.columns[test.column].valid
 
 
-def _co_moments(layout: Layout, state: Int64Array) -> tuple[Int64Array, Int64Array]:
-    return state[layout.co_moments : layout.scores], state[layout.co_rows]
-
-
 def _correlation(
     layout: Layout, state: Int64Array, tested: list[Measured]
 ) -> CorrelationReport | None:
     reference = layout.reference
     if not tested:
         return None
-    moments, co_rows = _co_moments(layout, state)
-    change = correlation_change(reference.co_moments, moments, co_rows)
+    together = layout.together(state)
+    change = correlation_change(reference.together, together)
     first, second = int(change.first), int(change.second)
     names = [reference.columns[column].name for column in reference.correlated]
-    has_rows = int(co_rows) > 0
+    has_rows = int(together.rows) > 0
     return CorrelationReport(
-        rows=int(co_rows),
+        rows=int(together.rows),
         first=names[first] if has_rows else "",
         second=names[second] if has_rows else "",
-        current=float(correlations(moments)[first, second]) if has_rows else nan,
-        reference=float(correlations(reference.co_moments)[first, second]) if has_rows else nan,
+        current=float(correlations(together)[first, second]) if has_rows else nan,
+        reference=float(correlations(reference.together)[first, second]) if has_rows else nan,
         statistic=tested[0],
     )
 

@@ -91,21 +91,64 @@ def limits(
     Returns:
         float64, shape ``(tests,)``; NaN where a side has no rows.
     """
+    ratio = _ratio(rows, of)
+    quantiles = _read(calibration, calibration.q99, ratio * all_rows)
+    product: Float64Array = quantiles * (1.0 + ratio) ** _powers(calibration) * calibration.kappa
+    return product
+
+
+def expected(
+    calibration: Calibration, rows: Int64Array, of: Int64Array, all_rows: int
+) -> tuple[Float64Array, Float64Array]:
+    """The mean and the standard deviation of each statistic without drift, for sums over windows.
+
+    What a window is off by is another for each; it goes into the spread, as into :func:`limits`.
+    What the reference is off by is the same for all, and no sum makes it less: the mean must hold
+    the most that it may be, which is what a window as large as the reference may reach without
+    drift. The two are independent, so that their squares add up (of an index that goes by
+    ``1 / n``: they themselves).
+
+    Args:
+        calibration: Of the reference.
+        rows: As :func:`scores` has it.
+        of: Likewise.
+        all_rows: Likewise.
+
+    Returns:
+        Twice float64, shape ``(tests,)``; NaN where a side has no rows.
+    """
+    ratio, powers = _ratio(rows, of), _powers(calibration)
+    mean = _read(calibration, calibration.mean, ratio * all_rows)
+    own = _read(calibration, calibration.q99, np.where(ratio > 0, float(all_rows), np.nan))
+    own *= calibration.kappa * threshold(calibration, all_rows)
+    sd = _read(calibration, calibration.sd, ratio * all_rows) * (1.0 + ratio) ** powers
+    return (mean ** (1.0 / powers) + own ** (1.0 / powers)) ** powers, sd
+
+
+def _ratio(rows: Int64Array, of: Int64Array) -> Float64Array:
+    """The window's rows over the reference's; NaN where a side has none."""
     some = (rows > 0) & (of > 0)
-    n = np.where(some, rows, np.nan)
-    m = np.where(some, of, np.nan)
+    found: Float64Array = np.where(some, rows, np.nan) / np.where(some, of, np.nan)
+    return found
+
+
+def _powers(calibration: Calibration) -> Float64Array:
+    """By which each statistic grows with the variance of shares."""
     squared = [Statistic(test.statistic).grows_with_variance for test in calibration.tests]
-    # Windows were drawn with their invalid rows: the size whose valid rows are as many as these.
-    sizes = n * (all_rows / m)
-    quantiles = np.array(
+    return np.where(squared, 1.0, 0.5)
+
+
+def _read(calibration: Calibration, table: Float64Array, sizes: Float64Array) -> Float64Array:
+    """What ``table``, shape ``(tests, g)``, says of windows of these sizes, shape ``(tests,)``.
+
+    Windows were drawn with their invalid rows: the size is the one whose valid rows are as many.
+    """
+    return np.array(
         [
-            interpolated(calibration.sizes, row, size, power=-1.0 if square else -0.5)
-            for row, size, square in zip(calibration.q99, sizes, squared, strict=True)
+            interpolated(calibration.sizes, row, size, power=-power)
+            for row, size, power in zip(table, sizes, _powers(calibration), strict=True)
         ]
     )
-    widened = (1.0 + n / m) ** np.where(squared, 1.0, 0.5)
-    product: Float64Array = quantiles * widened * calibration.kappa
-    return product
 
 
 def interpolated(

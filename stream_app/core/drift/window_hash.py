@@ -42,7 +42,7 @@ def window_hashes(
 
     All numbers are written as 8 bytes, little-endian: start, length, rows, how many kinds of dead
     letters, each code and count in the order of codes, then of each input column its section of
-    the state, then the co-moments and their rows.
+    the state, then of the correlated columns how many rows, their sums and their co-moments.
     """
     kinds = sorted((code, count) for code, count in letters.items() if count)
     head = [start_ms, length_ms, rows, len(kinds), *(number for kind in kinds for number in kind)]

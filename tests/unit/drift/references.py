@@ -14,6 +14,7 @@ from stream_app.core.drift.reference import (
     COARSE_MOST,
     COARSE_UNIT,
     Column,
+    CoMoments,
     Float64Array,
     Kind,
     Moments,
@@ -147,7 +148,8 @@ class Made:
         coarse = sample.coarse[usable]
         products = (coarse.T @ coarse)[np.triu_indices(len(self.correlated))]
         assert firsts_of(self.columns)[-1] == sum(map(len, counts))
-        return Tally(np.concatenate(counts), products, np.array(usable.sum()))
+        together = CoMoments(products, coarse.sum(axis=0), np.array(usable.sum()))
+        return Tally(np.concatenate(counts), together)
 
     def positions(self, sample: Sample) -> list[Float64Array]:
         """Of one window, where each column's bins lie."""

@@ -1,23 +1,28 @@
 """Laws of bins: where they are cut, and that every value falls into exactly one."""
 
 from collections import Counter
+from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from stream_app.core.columns import Kind as Cell
 from stream_app.core.drift.bins import (
     APART,
     BASE_BINS,
     MOST_NAMES,
+    WIDE,
     Binner,
     choose_names,
     numeric_edges,
 )
 from stream_app.core.drift.profile import Survey, Tally
 from stream_app.core.drift.reference import Column, Kind, Origin, Role
+from stream_app.core.drift.statistics.wasserstein import positions_of, wasserstein
 from stream_app.core.drift.watch import Values, Watched
 
 REALS = st.floats(allow_nan=False, allow_infinity=False, width=64)
@@ -84,6 +89,65 @@ def test_edges_increase_and_hold_all_of_the_reference(values: list[float]) -> No
     assert found.min() >= 1
     assert found.max() <= len(edges) - 1
     assert edges[-1] == numbers.max()
+
+
+@given(st.lists(st.floats(-1e9, 1e9) | FEW, min_size=2, max_size=300))
+def test_a_wide_gap_has_bins_of_its_own_and_each_is_narrow(values: list[float]) -> None:
+    numbers = np.array(values)
+    edges, distinct = edges_of(numbers), np.unique(numbers + 0.0)
+    widest = WIDE * np.ptp(distinct)
+    for low, high in pairwise(distinct):
+        if (high - low) > widest:
+            within = edges[(edges >= low) & (edges < high)]
+            assert (within[0], within[-1]) == (low, np.nextafter(high, -np.inf))
+            assert (np.diff(within) <= widest * (1 + 1e-12)).all()
+
+
+def halves(generator: np.random.Generator, rows: int, share: float) -> np.ndarray:
+    return generator.random(rows) + np.where(generator.random(rows) < share, 0.0, 100.0)
+
+
+def heaps(generator: np.random.Generator, rows: int, share: float) -> np.ndarray:
+    """Twenty, 3 apart."""
+    spread = generator.random(rows) ** (2 * share)
+    return np.asarray(np.floor(20 * spread) * 4.0 + generator.random(rows))
+
+
+def far_few(generator: np.random.Generator, rows: int, share: float) -> np.ndarray:
+    return generator.random(rows) + np.where(generator.random(rows) < share / 50, 1_000.0, 0.0)
+
+
+@pytest.mark.parametrize("draw", [halves, heaps, far_few])
+@pytest.mark.parametrize("rows", [1_000, 10_000])
+def test_beside_wide_gaps_the_distance_is_that_of_scipy(
+    draw: Callable[[np.random.Generator, int, float], np.ndarray], rows: int
+) -> None:
+    generator = np.random.default_rng(5)
+    values = draw(generator, 20_000, 0.5)
+    column = column_of(values)
+    assert column.moments is not None
+    for share in (0.5, 0.5, 0.5, 0.45, 0.3):
+        window = draw(generator, rows, share)
+        counts = np.bincount(bins_of(column, window.tolist()), minlength=column.bins)
+        low, high = (window[window < values.min()], window[window > values.max()])
+        outer = [np.array(each.mean() if len(each) else np.nan) for each in (low, high)]
+        positions = positions_of(column.means, outer[0], outer[1])
+        ours = float(wasserstein(column.counts, counts, positions, column.moments.sd))
+        exact = stats.wasserstein_distance(values, window) / column.moments.sd
+        assert ours == pytest.approx(exact, abs=0.0011)
+
+
+def test_what_lies_in_a_gap_of_the_reference_is_taken_to_lie_about_there() -> None:
+    generator = np.random.default_rng(6)
+    values = halves(generator, 20_000, 0.5)
+    column = column_of(values)
+    assert column.moments is not None
+    window = values[:5_000].copy()
+    window[:1_000] = generator.uniform(20.0, 40.0, 1_000)
+    counts = np.bincount(bins_of(column, window.tolist()), minlength=column.bins)
+    ours = wasserstein(column.counts, counts, column.means, column.moments.sd)
+    exact = stats.wasserstein_distance(values, window) / column.moments.sd
+    assert float(ours) == pytest.approx(exact, abs=0.005)
 
 
 @given(st.lists(REALS | FEW, min_size=2, max_size=300), REALS | FEW)

@@ -23,15 +23,16 @@ def test_bins_are_counted_as_often_as_the_window_has_their_rows(
 
 
 @given(st.integers(0, 10**6), st.integers(1, 40), st.integers(0, 6))
-def test_products_are_summed_over_usable_rows_without_rounding(
+def test_values_and_products_are_summed_over_usable_rows_without_rounding(
     seed: int, rows: int, columns: int
 ) -> None:
     generator = np.random.default_rng(seed)
     times = generator.integers(0, 10**6, rows) * generator.integers(0, 2, rows)
     coarse = generator.integers(-COARSE_MOST, COARSE_MOST + 1, (rows, columns))
     usable = np.flatnonzero(generator.integers(0, 2, rows))
-    sums = np.zeros(columns * (columns + 1) // 2)
-    sum_products(times, coarse.astype(np.int16), usable, sums)
+    sums, products = np.zeros(columns), np.zeros(columns * (columns + 1) // 2)
+    sum_products(times, coarse.astype(np.int16), usable, sums, products)
     some = coarse[usable]
+    assert sums.tolist() == (times[usable] @ some).tolist()
     expected = (some.T * times[usable]) @ some
-    assert sums.tolist() == expected[np.triu_indices(columns)].tolist()
+    assert products.tolist() == expected[np.triu_indices(columns)].tolist()

@@ -68,6 +68,7 @@ def same(one: Tally, other: Tally) -> None:
             expected = getattr(theirs, field.name)
             np.testing.assert_array_equal(getattr(mine, field.name), expected, field.name)
     np.testing.assert_array_equal(one.co_moments(), other.co_moments())
+    np.testing.assert_array_equal(one.co_sums, other.co_sums)
     assert (one.co_rows, one.correlated) == (other.co_rows, other.correlated)
 
 
@@ -118,6 +119,7 @@ def test_co_moments_are_over_rows_in_which_all_are_valid(mixed: Values) -> None:
     assert first is not None
     z = (mixed.numbers[complete, 0] - first.mean) / first.sd
     assert square[0, 0] / COARSE_UNIT**2 == pytest.approx((z**2).sum(), rel=1e-3)
+    assert tally.co_sums[0] / COARSE_UNIT == pytest.approx(z.sum(), abs=len(z) / COARSE_UNIT)
 
 
 def test_at_most_64_columns_are_correlated() -> None:
@@ -138,6 +140,7 @@ def test_what_is_drawn_from_is_what_was_counted(mixed: Values) -> None:
     whole = (bins[:, list(tally.correlated)] != APART).all(axis=1)
     products = coarse[whole].T @ coarse[whole]
     np.testing.assert_array_equal(products[np.triu_indices(3)], tally.co_moments())
+    np.testing.assert_array_equal(coarse[whole].sum(axis=0), tally.co_sums)
 
 
 def test_a_value_far_away_is_clipped_and_told() -> None:

@@ -25,8 +25,9 @@ def calibrated() -> Layout:
     reference = replace(reference, co_moments=moments, co_rows=500)
     tests = alerting_tests(reference.columns, reference.correlated)
     sizes = np.array([10, 1_000], dtype=np.int64)
+    tenth = np.full((len(tests), 2), 0.1)
     calibration = Calibration(
-        tests, sizes, np.full((len(tests), 2), 0.1), np.array([1.5, 1.5]), np.ones(len(tests)),
+        tests, sizes, tenth, tenth / 2, tenth / 8, np.array([1.5, 1.5]), np.ones(len(tests)),
         0.01, 100, "iid",
     )  # fmt: skip
     return Layout(replace(reference, calibration=calibration))

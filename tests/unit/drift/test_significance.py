@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from stream_app.core.drift.reference import Calibration
 from stream_app.core.drift.reference import Test as Tried  # pytest would take it for a test
-from stream_app.core.drift.significance import Floors, interpolated, limits, scores, threshold
+from stream_app.core.drift.significance import (
+    Floors,
+    expected,
+    interpolated,
+    limits,
+    scores,
+    threshold,
+)
 from stream_app.core.drift.statistics.names import Statistic
 
 TESTS = (
@@ -24,6 +31,8 @@ CALIBRATION = Calibration(
     tests=TESTS,
     sizes=SIZES,
     q99=np.array([3 * SIZES**-0.5, 2 * SIZES**-0.5, 50.0 / SIZES, 4 * SIZES**-0.5]),
+    mean=np.array([2 * SIZES**-0.5, 1 * SIZES**-0.5, 25.0 / SIZES, 3 * SIZES**-0.5]),
+    sd=np.array([0.3 * SIZES**-0.5, 0.2 * SIZES**-0.5, 5.0 / SIZES, 0.4 * SIZES**-0.5]),
     threshold=np.array([1.2, 1.4, 1.3]),
     kappa=np.array([1.0, 1.5, 1.0, 1.0]),
     target=0.01,
@@ -92,9 +101,30 @@ def test_a_score_of_1_is_the_quantile_and_no_number_stays_none() -> None:
     assert isnan(found[3])
 
 
+def test_the_spread_widens_as_the_limit_and_the_mean_by_all_that_the_reference_may_be_off() -> None:
+    sizes = np.full(4, 400), np.full(4, 1_200), 2_400
+    mean, sd = expected(CALIBRATION, *sizes)
+    unlike = limits(CALIBRATION, *sizes) / CALIBRATION.kappa
+    assert (sd / unlike).tolist() == pytest.approx([0.1, 0.1, 0.1, 0.1], rel=1e-6)
+    # Of 800 rows a window has, invalid ones too, and of 2,400 the reference.
+    times = float(threshold(CALIBRATION, 2_400))
+    root, square = 1 / np.sqrt([800, 2_400]), 1 / np.array([800, 2_400])
+    assert mean.tolist() == pytest.approx(
+        [
+            np.hypot(2 * root[0], 3 * root[1] * times),
+            np.hypot(1 * root[0], 2 * root[1] * times * CALIBRATION.kappa[1]),
+            25 * square[0] + 50 * square[1] * times,
+            np.hypot(3 * root[0], 4 * root[1] * times),
+        ],
+        rel=1e-6,
+    )
+
+
 def test_without_rows_on_either_side_there_is_no_limit() -> None:
     rows, of = np.array([0, 10, 10, 10]), np.array([10, 0, 10, 10])
-    assert np.isnan(limits(CALIBRATION, rows, of, 10)).tolist() == [True, True, False, False]
+    found = (limits(CALIBRATION, rows, of, 10), *expected(CALIBRATION, rows, of, 10))
+    for each in found:
+        assert np.isnan(each).tolist() == [True, True, False, False]
 
 
 @pytest.mark.parametrize(

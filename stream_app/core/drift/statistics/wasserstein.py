@@ -3,7 +3,8 @@
 Convention: in standard deviations of the reference. All of a bin lies at the mean of the
 reference's values in it; what lies outside the reference's range, at its own mean in the window.
 That is within 0.01 of the distance of raw values, unless a window has values where the reference
-has a gap, which are then taken to lie at the gap's upper side.
+has a gap: those are taken to lie in the middle of one of the gap's bins (``bins.py``), none of
+which is wider than a 32nd of the reference's range.
 
 Source: the area between the distribution functions, S. Vallender, Theory Probab. Appl. 18 (1974).
 """
