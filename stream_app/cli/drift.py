@@ -3,6 +3,7 @@
 import typer
 
 from stream_app.adapters.process.logs import configure_logging
+from stream_app.cli.drift_run import EPILOG, run
 from stream_app.cli.options import ConfigOption, SetOption, read_settings
 from stream_app.wiring_drift import run_aggregator
 
@@ -12,11 +13,6 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
 )
-
-
-@app.callback()
-def _group() -> None:
-    """Keep ``aggregate`` a command of its own."""
 
 
 @app.command(
@@ -40,3 +36,6 @@ def aggregate(config: ConfigOption = None, assignments: SetOption = None) -> Non
     settings = read_settings(config, assignments)
     configure_logging(settings.log.level, settings.log.format)
     run_aggregator(settings)
+
+
+app.command(epilog=EPILOG)(run)

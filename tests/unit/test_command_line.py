@@ -24,6 +24,7 @@ LEAVES = (
     ("check",),
     ("score",),
     ("drift", "aggregate"),
+    ("drift", "run"),
     ("kafka",),
     ("topics", "create"),
     ("produce",),

@@ -43,6 +43,8 @@ FLOORS: tuple[frozenset[str], ...] = (
             "terminal",
             "wiring_drift",
             "preflight_drift",
+            "file_scorer",
+            "drift_run",
         }
     ),
     frozenset({"bench", "demo", "cli", "__main__"}),
