@@ -6,6 +6,7 @@ before, so that ``stream-app --help`` does not wait for Kafka, ONNX Runtime and 
 
 from dataclasses import dataclass
 from importlib import import_module, metadata
+from inspect import cleandoc
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -69,7 +70,17 @@ class _LazyGroup(TyperGroup):
             return name, listed, rest
         command = typer.main.get_command(import_module(_BY_NAME[name].path).app)
         command.name = name
+        _let_help_wrap(command)
         return name, command, rest
+
+
+def _let_help_wrap(command: "Command") -> None:
+    """Join the lines of each paragraph of help: as they stand they fit one width only."""
+    if command.help:
+        paragraphs = cleandoc(command.help).split("\n\n")
+        command.help = "\n\n".join(" ".join(text.split("\n")) for text in paragraphs)
+    for inner in getattr(command, "commands", {}).values():
+        _let_help_wrap(inner)
 
 
 app = typer.Typer(

@@ -3,6 +3,7 @@
 import logging
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 
@@ -66,6 +67,18 @@ def test_every_command_has_a_help_with_an_example(
     assert "Example: stream-app" in shown
     assert f"Usage: stream-app {' '.join(leaf)}" in shown
     assert "--install-completion" not in shown, "belongs to the program, not to a command"
+
+
+@pytest.mark.parametrize("leaf", LEAVES, ids=" ".join)
+def test_a_help_breaks_its_lines_only_where_they_are_full(
+    leaf: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 80)
+    assert main([*leaf, "--help"]) == ExitStatus.OK
+    prose = capsys.readouterr().out.partition("\u256d")[0].splitlines()
+    for line, following in pairwise(line.strip() for line in prose):
+        word = following.split(" ")[0]
+        assert not line or not word or len(f" {line} {word} ") > 80, (line, following)
 
 
 def test_square_brackets_of_a_help_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
