@@ -3,6 +3,7 @@
 import typer
 
 from stream_app.adapters.process.logs import configure_logging
+from stream_app.cli import drift_report
 from stream_app.cli.options import ConfigOption, SetOption, read_settings
 from stream_app.wiring_drift import run_aggregator
 
@@ -40,3 +41,6 @@ def aggregate(config: ConfigOption = None, assignments: SetOption = None) -> Non
     settings = read_settings(config, assignments)
     configure_logging(settings.log.level, settings.log.format)
     run_aggregator(settings)
+
+
+app.command(epilog=drift_report.EXAMPLE)(drift_report.report)

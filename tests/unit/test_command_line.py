@@ -24,6 +24,7 @@ LEAVES = (
     ("check",),
     ("score",),
     ("drift", "aggregate"),
+    ("drift", "report"),
     ("kafka",),
     ("topics", "create"),
     ("produce",),
