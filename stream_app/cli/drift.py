@@ -3,6 +3,7 @@
 import typer
 
 from stream_app.adapters.process.logs import configure_logging
+from stream_app.cli import drift_report
 from stream_app.cli.drift_run import EPILOG, run
 from stream_app.cli.options import ConfigOption, SetOption, read_settings
 from stream_app.wiring_drift import run_aggregator
@@ -39,3 +40,4 @@ def aggregate(config: ConfigOption = None, assignments: SetOption = None) -> Non
 
 
 app.command(epilog=EPILOG)(run)
+app.command(epilog=drift_report.EXAMPLE)(drift_report.report)

@@ -26,6 +26,7 @@ LEAVES = (
     ("score",),
     ("drift", "aggregate"),
     ("drift", "run"),
+    ("drift", "report"),
     ("kafka",),
     ("topics", "create"),
     ("produce",),

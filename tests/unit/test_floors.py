@@ -32,6 +32,7 @@ FLOORS: tuple[frozenset[str], ...] = (
         {"scorer", "scoring", "loop", "committer", "recovery", "unit", "credentials"}
         | {"crash_guard", "patience", "admission", "drift_tally"}
         | {"aggregator", "aggregator_outputs", "aggregator_waits", "aggregator_state"}
+        | {"drift_report", "drift_words"}
     ),
     frozenset({"adapters"}),
     frozenset(

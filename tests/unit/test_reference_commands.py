@@ -114,7 +114,8 @@ def test_the_page_needs_nothing_from_elsewhere(tmp_path: Path) -> None:
     assert reference("show", EXAMPLE / "models", "--html", str(page)) == ExitStatus.OK
     text = page.read_text(encoding="utf-8").replace(offline.get_plotlyjs(), "")
     assert "car_value" in text
-    assert "http" not in text
+    assert "://" not in text
+    assert "default-src 'none'" in text
     assert text.count("Plotly.newPlot") == 12, "ten columns, the correlation and the scores"
 
 

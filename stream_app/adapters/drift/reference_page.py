@@ -1,7 +1,7 @@
-"""A reference as one page of pictures that needs no network; the one place that knows Plotly.
+"""A reference as one page of pictures that needs no network.
 
-Decides what a person sees of each kind of column. Plotly is an extra and large: it is imported
-when a page is wanted, and not before.
+Decides what a person sees of each kind of column. Refuses to know what a page is made of
+(``plot_page.py``).
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,27 +12,24 @@ from typing import Any
 
 import numpy as np
 
+from stream_app.adapters.drift.plot_page import (
+    BLUE,
+    GREY,
+    LINES,
+    ORANGE,
+    page,
+    plotly_source,
+    write,
+)
 from stream_app.adapters.drift.reference_file import StoredReference
 from stream_app.core.drift.histogram import Histogram, histogram_of
 from stream_app.core.drift.reference import SCORE_BINS, Apart, Column, Kind, Reference, ScoreMap
-from stream_app.errors import ConfigError
 
-_BLUE, _ORANGE, _GREY = "#3b6ea5", "#d9822b", "#9aa4ad"
-_LINES = (_BLUE, _ORANGE, "#4f9d69", "#a0519a", "#7a6a4f")
 _MOST_NAMES = 15
 _NAME_LETTERS = 24
+_CLEAR, _MIDDLE = "rgba(0,0,0,0)", "#7b8794"
+_GRID = {"gridcolor": "rgba(128,128,128,0.25)", "zerolinecolor": "rgba(128,128,128,0.4)"}
 _LEGEND = {"orientation": "h", "y": 1.12, "x": 1, "xanchor": "right"}
-_STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 1320px; padding: 0 1rem;
-       color: #1c2733; background: #fff; }
-h1 { font-size: 1.5rem; margin: 0 0 .3rem; } h2 { font-size: 1.15rem; margin: 2rem 0 .6rem; }
-p { margin: .2rem 0; color: #46525e; }
-.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(390px, 1fr)); gap: 1rem; }
-.card { border: 1px solid #dde2e7; border-radius: 6px; padding: .7rem .8rem .3rem; min-width: 0; }
-.card h3 { font-size: 1rem; margin: 0; overflow-wrap: anywhere; }
-.card p { font-size: .85rem; min-height: 1.3em; }
-.warn { color: #a04a00; }
-"""
 
 
 def write_page(path: Path, stored: StoredReference, told: Sequence[str]) -> None:
@@ -41,27 +38,8 @@ def write_page(path: Path, stored: StoredReference, told: Sequence[str]) -> None
     Raises:
         ConfigError: Plotly is not installed, or the file cannot be written.
     """
-    try:
-        from plotly.offline import get_plotlyjs  # noqa: PLC0415  # an extra, and slow to import
-    except ImportError as exc:
-        raise ConfigError(
-            "--html needs plotly; pip install 'stream-app[reports]', or leave --html out"
-        ) from exc
-    page = "\n".join(
-        (
-            "<!doctype html>",
-            '<html lang="en"><head><meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>Reference {escape(stored.id)}</title><style>{_STYLE}</style>",
-            f"<script>{get_plotlyjs()}</script></head><body>",
-            *_body(stored, told),
-            "</body></html>\n",
-        )
-    )
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as exc:
-        raise ConfigError(f"--html {path}: cannot be written ({exc.strerror})") from exc
+    scripts = [plotly_source()]
+    write(path, page(f"Reference {stored.id}", _body(stored, told), scripts, more_scripts=True))
 
 
 def _body(stored: StoredReference, told: Sequence[str]) -> Iterator[str]:
@@ -110,10 +88,10 @@ def _bars_of(histogram: Histogram) -> str:
     edges = histogram.edges
     middles = (edges[:-1] + edges[1:]) / 2
     labels = [f"{low:.6g} to {high:.6g}" for low, high in pairwise(edges)]
-    traces = [_bars(middles, histogram.spread, labels, "between", _BLUE, edges[1] - edges[0])]
+    traces = [_bars(middles, histogram.spread, labels, "between", BLUE, edges[1] - edges[0])]
     if histogram.single.any():
         own = _bars(
-            middles, histogram.single, labels, "a single value", _ORANGE, edges[1] - edges[0]
+            middles, histogram.single, labels, "a single value", ORANGE, edges[1] - edges[0]
         )
         traces.append(own)
     return _figure(traces, barmode="stack", showlegend=len(traces) > 1)
@@ -138,7 +116,7 @@ def _discrete(column: Column) -> str:
         "type": "bar",
         "x": values,
         "y": (column.counts[: len(values)] / column.valid).tolist(),
-        "marker": {"color": _BLUE},
+        "marker": {"color": BLUE},
         "width": min(0.85, len(values) / 8),
         "hovertemplate": "%{x}: %{y:.2%}<extra></extra>",
     }
@@ -155,11 +133,11 @@ def _frequencies(column: Column) -> tuple[list[str], list[float]]:
 
 def _names_figure(names: list[str], shares: list[float]) -> str:
     shown, rest = names[:_MOST_NAMES], sum(shares[_MOST_NAMES:])
-    colours = [_BLUE] * len(shown)
+    colours = [BLUE] * len(shown)
     heights = shares[:_MOST_NAMES]
     if rest:
         shown, heights = [*shown, f"{len(names) - _MOST_NAMES} more"], [*heights, rest]
-        colours.append(_GREY)
+        colours.append(GREY)
     trace = {
         "type": "bar",
         "orientation": "h",
@@ -215,7 +193,7 @@ def _scores(scores: ScoreMap | None) -> Iterator[str]:
                 "x": middles[held].tolist(),
                 "y": probability[held].tolist(),
                 "name": escape(f"predicted {label}"),
-                "line": {"color": _LINES[place % len(_LINES)]},
+                "line": {"color": LINES[place % len(LINES)]},
                 "hovertemplate": "score %{x:.3f}: right %{y:.1%}<extra></extra>",
             }
         )
@@ -226,7 +204,7 @@ def _scores(scores: ScoreMap | None) -> Iterator[str]:
             "x": [0, 1],
             "y": [0, 1],
             "name": "score taken at its word",
-            "line": {"color": _GREY, "dash": "dot"},
+            "line": {"color": GREY, "dash": "dot"},
             "hoverinfo": "skip",
         }
     )
@@ -249,16 +227,20 @@ def _figure(
     yaxis: dict[str, Any] | None = None,
     **layout: Any,
 ) -> str:
-    from plotly.graph_objects import Figure  # noqa: PLC0415  # as above
+    from plotly.graph_objects import Figure  # noqa: PLC0415  # an extra, and slow to import
 
     figure = Figure(data=traces)
     figure.update_layout(
         height=260,
         margin={"l": 48, "r": 12, "t": 8, "b": 34},
         template="plotly_white",
+        # Readable on white and on black: a figure made here knows not which it will be.
+        paper_bgcolor=_CLEAR,
+        plot_bgcolor=_CLEAR,
+        font={"color": _MIDDLE},
         bargap=0.15,
-        xaxis=xaxis or {},
-        yaxis=yaxis or {"tickformat": ".0%", "rangemode": "tozero"},
+        xaxis={**_GRID, **(xaxis or {})},
+        yaxis={**_GRID, **(yaxis or {"tickformat": ".0%", "rangemode": "tozero"})},
         **{"showlegend": False, "legend": _LEGEND, **layout},
     )
     html: str = figure.to_html(

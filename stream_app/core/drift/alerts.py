@@ -69,11 +69,12 @@ class Alert:
         state: What the record says.
         level: The highest so far.
         reason: Of this state.
-        stream: Whose windows.
+        stream: Name of the series whose windows they are.
         rule: Which family of rules; of each, a column has at most one open alert.
         column: Its name.
         statistic: The one that is furthest, or whose sum is.
-        score: Of it, in the last window of ``grounds``.
+        value: Of it, in the last window in which the level rose.
+        score: Of it there.
         threshold: Of that window.
         opened: ``window_start`` of the window in which it opened.
         grounds: The windows that this state rests on, in order.
@@ -88,10 +89,16 @@ class Alert:
     rule: str
     column: str
     statistic: str
+    value: float
     score: float
     threshold: float
     opened: int
     grounds: tuple[Ground, ...]
+
+    @property
+    def key(self) -> str:
+        """Of the record: whoever writes it again writes it to the same place."""
+        return f"{self.id}-{self.sequence}"
 
     def says_the_same(self, other: "Alert") -> bool:
         """Whether nothing new is in the other: one that opened and one that was corrected since."""
