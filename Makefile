@@ -87,7 +87,7 @@ lock: ## Compile the locked requirements again (needs uv on the PATH).
 	$(LOCK) $(RUNTIME) --extra local-kafka -c requirements/runtime.txt -o requirements/local-kafka.txt
 	$(LOCK) $(RUNTIME) --extra local-kafka --group dev -c requirements/local-kafka.txt -o requirements/dev.txt
 	$(LOCK) --group examples -o requirements/examples.txt
-	for peer in bytewax faust quix; do \
+	for peer in bytewax evidently faust nannyml quix; do \
 		$(LOCK) tests/bench/peers/$$peer/requirements.in -o tests/bench/peers/$$peer/requirements.txt || exit; \
 	done
 
