@@ -6,7 +6,7 @@ once with nothing remembered. A rule is tried alone by taking from the others wh
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import inf, isnan, nan
+from math import inf, nan
 from statistics import median
 
 import numpy as np
@@ -14,9 +14,12 @@ from numpy.random import Generator
 
 from stream_app.core.drift.alerts import Level
 from stream_app.core.drift.layout import Layout
+from stream_app.core.drift.measures import ALL_COLUMNS
 from stream_app.core.drift.reference import Float64Array
 from stream_app.core.drift.rules import judge
-from stream_app.core.drift.window_report import Measured, WindowReport
+from stream_app.core.drift.significance import expected
+from stream_app.core.drift.statistics.names import Statistic
+from stream_app.core.drift.window_report import WindowReport
 from stream_app.core.drift.window_scores import Score, WindowScores
 from tests.drift_claims.claims import Say
 from tests.drift_claims.rows import Field, Rows, reference_of, reports
@@ -84,13 +87,23 @@ class Seen:
         return 1_000 * self.alarms / self.windows
 
 
-def scores_of(report: WindowReport) -> WindowScores:
+def scores_of(layout: Layout, report: WindowReport) -> WindowScores:
     """A window as rules take it."""
-    measured: list[tuple[str, Measured]] = [
-        (column.name, one) for column in report.columns for one in column.statistics
-    ]
-    if report.correlation is not None:
-        measured.append(("", report.correlation.statistic))
+    reference, correlation = layout.reference, report.correlation
+    calibration = reference.calibration
+    assert calibration is not None
+    measured = {
+        (at, one.name): one for at, column in enumerate(report.columns) for one in column.statistics
+    }
+    rows = [column.valid for column in report.columns]
+    of = [column.valid for column in reference.columns]
+    if correlation is not None:
+        measured[ALL_COLUMNS, correlation.statistic.name] = correlation.statistic
+    # The last, which -1 finds, is that of the correlation.
+    rows.append(0 if correlation is None else correlation.rows)
+    of.append(reference.co_rows)
+    places = [test.column for test in calibration.tests]
+    mean, sd = expected(calibration, np.array(rows)[places], np.array(of)[places], reference.rows)
     return WindowScores(
         window_start=report.head.start_ms,
         revision=report.head.revision,
@@ -98,9 +111,19 @@ def scores_of(report: WindowReport) -> WindowScores:
         status=report.status,
         threshold=report.threshold,
         scores=tuple(
-            Score(column, one.name, one.value, one.score, one.is_large, one.noise, one.spread)
-            for column, one in measured
-            if not isnan(one.q99)
+            Score(
+                "" if test.column == ALL_COLUMNS else reference.columns[test.column].name,
+                one.name,
+                one.value,
+                one.score,
+                one.is_large,
+                own_mean,
+                own_sd,
+            )
+            for test, own_mean, own_sd in zip(
+                calibration.tests, mean.tolist(), sd.tolist(), strict=True
+            )
+            for one in [measured[test.column, Statistic(test.statistic)]]
         ),
     )
 
@@ -155,4 +178,4 @@ def try_rules(
 def _run(layout: Layout, generator: Generator, shifts: Float64Array) -> list[WindowScores]:
     values = generator.normal(size=(len(shifts), ROWS)) + shifts[:, None]
     rows = Rows(_FIELDS, values.reshape(-1, 1))
-    return [scores_of(report) for report in reports(layout, rows.values(), ROWS)]
+    return [scores_of(layout, report) for report in reports(layout, rows.values(), ROWS)]

@@ -101,8 +101,8 @@ def reference_of(
         in_time_order=in_time_order, sizes=sizes, repeats=repeats,
     )  # fmt: skip
     reference = Reference(
-        "claims", "1", tally.rows, columns, correlated, tally.co_moments(), tally.co_rows,
-        None, calibration,
+        "claims", "1", tally.rows, columns, correlated, tally.co_moments(), tally.co_sums,
+        tally.co_rows, None, calibration,
     )  # fmt: skip
     return Layout(reference)
 

@@ -29,7 +29,7 @@ from stream_app.errors import ExitStatus
 from tests.bench.drift import checks, ours
 from tests.bench.drift.contenders import EVIDENTLY, NANNYML, BrokenContenderError, ask, hand_over
 from tests.bench.drift.scenes import Scene, scenes
-from tests.bench.drift.verdicts import Figure
+from tests.bench.drift.verdicts import Figure, Verdicts
 from tests.bench.peers.homes import MissingPeerError, python_home
 from tests.drift_claims.claims import table
 from tests.drift_claims.loans import read_loans, read_scored
@@ -116,7 +116,7 @@ def _compare(screen: Screen, folder: Path, share: float) -> tuple[str, dict[str,
     return "\n".join(lines), _to_json(figures, found, versions), all(one.holds for one in found)
 
 
-def _note(figures: Figures, contender: str, scene: Scene, verdicts: ours.Verdicts) -> None:
+def _note(figures: Figures, contender: str, scene: Scene, verdicts: Verdicts) -> None:
     for rule, of_sizes in verdicts.items():
         row = figures.setdefault((contender, rule), {})
         for size, flags in of_sizes.items():

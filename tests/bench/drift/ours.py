@@ -23,7 +23,7 @@ def judged(scene: Scene) -> Verdicts:
     for size, count in scene.windows.items():
         told = list(reports(layout, scene.stream.part(0, size * count).values(), size))
         found["warn"][size] = [is_loud(report) for report in told]
-        windows = [scores_of(report) for report in told]
+        windows = [scores_of(layout, report) for report in told]
         run = scene.run or count
         found["alert"][size] = [
             stands for at in range(0, count, run) for stands in _standing(windows[at : at + run])
