@@ -29,7 +29,6 @@ RAMP = 100
 """Windows in which a ramp rises."""
 
 _FIELDS = (Field("x"),)
-_SIZES = (300, 1_000, 3_000)
 
 SHIFTS: Mapping[str, Float64Array] = {
     "step .1 sd": np.full(40, 0.1),
@@ -160,7 +159,7 @@ def try_rules(
     for number in range(references):
         say(f"rules against {reference_rows:,} rows: {number + 1} of {references}")
         own = Rows(_FIELDS, generator.normal(size=(reference_rows, 1)))
-        layout = reference_of(own, in_time_order=False, sizes=_SIZES)
+        layout = reference_of(own, in_time_order=False)
         for _ in range(runs // references):
             quiet = _run(layout, generator, np.zeros(windows))
             for rule in RULES:
