@@ -8,7 +8,7 @@ KAFKA ?= mock
 TWO := -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo warm test test-faults soak peers check format lock clean
+.PHONY: help setup demo warm test test-drift drift-compared test-faults soak peers check format lock clean
 
 help: ## Show this help.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -64,12 +64,19 @@ test-faults: $(VENV)/.dev.stamp warm ## Every fault this machine can do, five se
 	$(BIN)/python -m pytest --whole=faults $(TWO) --fault-report=build/faults.json $(FAULT_ARGS)
 	$(BIN)/python -m pytest --whole=recovery --fault-report=build/recovery.json $(FAULT_ARGS)
 
+# nannyml is installed beside it, for the data that it brings (DRIFT_ARGS=--offline: without).
+test-drift: $(VENV)/.dev.stamp warm ## What is claimed of drift: false alarms, power, delays (minutes; DRIFT_ARGS=--write).
+	$(BIN)/python -m tests.drift_claims --json build/drift.json $(DRIFT_ARGS)
+
 HOURS ?= 8
 soak: $(VENV)/.dev.stamp warm ## Random faults for HOURS=8 under load, and what a worker grows by.
 	$(BIN)/python -m tests.fault.soak --hours $(HOURS) --report build/soak.json $(SOAK_ARGS)
 
 peers: $(VENV)/.local-kafka.stamp ## Measure stream-app beside other tools (PEERS_ARGS=--write: into docs/performance.md).
 	$(BIN)/python -m tests.bench.peers --json build/peers.json $(PEERS_ARGS)
+
+drift-compared: $(VENV)/.dev.stamp warm ## Judge the same windows with other tools (COMPARED_ARGS=--write: into docs/drift-compared.md).
+	$(BIN)/python -m tests.bench.drift --json build/drift-compared.json $(COMPARED_ARGS)
 
 format: $(VENV)/.dev.stamp ## Format and fix what can be fixed.
 	$(BIN)/ruff format .
@@ -87,7 +94,7 @@ lock: ## Compile the locked requirements again (needs uv on the PATH).
 	$(LOCK) $(RUNTIME) --extra local-kafka -c requirements/runtime.txt -o requirements/local-kafka.txt
 	$(LOCK) $(RUNTIME) --extra local-kafka --group dev -c requirements/local-kafka.txt -o requirements/dev.txt
 	$(LOCK) --group examples -o requirements/examples.txt
-	for peer in bytewax faust quix; do \
+	for peer in bytewax evidently faust nannyml quix; do \
 		$(LOCK) tests/bench/peers/$$peer/requirements.in -o tests/bench/peers/$$peer/requirements.txt || exit; \
 	done
 

@@ -111,7 +111,7 @@ def test_a_planted_machine_path_is_found(folder: str) -> None:
 def test_every_locked_requirement_has_a_hash() -> None:
     locks = committed(".txt")
     locks = [path for path in locks if "requirements" in {path.parent.name, path.stem}]
-    assert len(locks) == 5 + 3, "the product's, and those of the peers that it is compared with"
+    assert len(locks) == 5 + 5, "the product's, and those of the peers that it is compared with"
     assert {str(p): missing for p in locks if (missing := unhashed(p.read_text()))} == {}
 
 

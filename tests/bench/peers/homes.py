@@ -67,7 +67,9 @@ def python_home(name: str, say: Say) -> Path:
     except (OSError, subprocess.CalledProcessError) as exc:
         raise MissingPeerError(f"no venv for {name}: {exc}") from exc
     pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
-    _make([*pip, "--require-hashes", "-r", str(lock)], f"pip could not install {name}")
+    # The lock holds everything; where a package asks for another's extra, pip would look for more.
+    order = [*pip, "--no-deps", "--require-hashes", "-r", str(lock)]
+    _make(order, f"pip could not install {name}")
     (folder / _STAMP).write_text(made_from, encoding="ascii")
     return python
 

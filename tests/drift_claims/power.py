@@ -1,9 +1,9 @@
 """How often each statistic sees each sort of drift, of windows of 1,000 rows.
 
-As a script it tries all of it, for minutes: ``python -m tests.unit.drift.power``.
+Decides what sorts of drift there are, and at which level statistics are compared: above it is one
+in a thousand windows without drift.
 """
 
-import sys
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -14,11 +14,15 @@ from stream_app.core.drift.reference import Float64Array
 from stream_app.core.drift.statistics.groups import grouped
 from stream_app.core.drift.statistics.jensen_shannon import jensen_shannon
 from stream_app.core.drift.statistics.kolmogorov_smirnov import kolmogorov_smirnov
+from stream_app.core.drift.statistics.psi import psi
 from stream_app.core.drift.statistics.wasserstein import positions_of, wasserstein
 from tests.unit.drift.references import numeric
 
 ROWS = 1_000
+REFERENCE_ROWS = 50_000
 LEVEL = 0.999
+_AT_A_TIME = 500
+"""Windows."""
 
 Drift = Callable[[Float64Array, Generator], None]
 Table = Mapping[str, Mapping[str, float]]
@@ -63,6 +67,17 @@ DRIFTS: Mapping[str, Drift] = {
 }
 
 
+SEEN: Table = {
+    "mean +.1 sd": {"JS16": 0.09, "W1n": 0.51},
+    "sd x1.15": {"JS16": 0.75, "W1n": 0.78},
+    "1 % at +8 sd": {"JS16": 0.63, "W1n": 0.46},
+    "3 % stuck": {"JS16": 0.07, "W1n": 0.00},
+    "10 % stuck": {"JS16": 1.00, "W1n": 0.11},
+    "5 % x10": {"JS16": 1.00, "W1n": 1.00},
+}
+"""By the two that may raise an alert: of 5,000 windows, at a level from 50,000."""
+
+
 class Measured:
     """One column, and windows of it."""
 
@@ -74,9 +89,10 @@ class Measured:
         column, moments = self._column, self._column.moments
         assert moments is not None
         counts, low, high = self._counted(windows.clip(moments.clip_low, moments.clip_high))
-        groups = column.groups
+        old, new = grouped(column.counts, column.groups), grouped(counts, column.groups)
         return {
-            "JS16": jensen_shannon(grouped(column.counts, groups), grouped(counts, groups)),
+            "JS16": jensen_shannon(old, new),
+            "PSI16": psi(old, new),
             "JS64": jensen_shannon(column.counts, counts),
             "KS64": kolmogorov_smirnov(column.counts, counts),
             "W1n": wasserstein(
@@ -98,31 +114,47 @@ class Measured:
         return counts, mean(0), mean(bins - 1)
 
 
-def power(quiet: int, trials: int, seed: int) -> Table:
+def power(
+    quiet: int, trials: int, seed: int, show: Callable[[int], None] = lambda done: None
+) -> Table:
     """The share of drifted windows above what one in a thousand without drift is above.
 
     Args:
         quiet: Windows without drift, from which the level is taken.
         trials: Windows of each drift.
         seed: Of all that is drawn.
+        show: Is told how many windows are done, of ``quiet + len(DRIFTS) * trials``.
     """
     generator = np.random.default_rng(seed)
-    measured = Measured(generator.normal(size=50_000))
-    slices = [measured.of(generator.normal(size=(500, ROWS))) for _ in range(quiet // 500)]
-    limits = {
-        name: np.quantile(np.concatenate([some[name] for some in slices]), LEVEL)
-        for name in slices[0]
+    measured, done = Measured(generator.normal(size=REFERENCE_ROWS)), 0
+
+    def tried(windows: int, change: Drift) -> dict[str, Float64Array]:
+        nonlocal done
+        slices = []
+        for first in range(0, windows, _AT_A_TIME):
+            values = generator.normal(size=(min(_AT_A_TIME, windows - first), ROWS))
+            change(values, generator)
+            slices.append(measured.of(values))
+            done += len(values)
+            show(done)
+        return {name: np.concatenate([some[name] for some in slices]) for name in slices[0]}
+
+    without = tried(quiet, lambda values, generator: None)
+    limits = {name: float(np.quantile(found, LEVEL)) for name, found in without.items()}
+    return {
+        drift: {
+            name: float((found > limits[name]).mean())
+            for name, found in tried(trials, change).items()
+        }
+        for drift, change in DRIFTS.items()
     }
-    table = {}
-    for drift, change in DRIFTS.items():
-        windows = generator.normal(size=(trials, ROWS))
-        change(windows, generator)
-        found = measured.of(windows)
-        table[drift] = {name: float((found[name] > limits[name]).mean()) for name in limits}
-    return table
 
 
-if __name__ == "__main__":
-    for row, shares in power(quiet=50_000, trials=5_000, seed=1).items():
-        cells = "  ".join(f"{name} {share:.2f}" for name, share in shares.items())
-        sys.stdout.write(f"{row:14}{cells}\n")
+def unlike(found: Table, tolerance: float) -> list[str]:
+    """Where a table is not what was measured before, in words."""
+    return [
+        f"{drift}, {name}: seen in {found[drift][name]:.2f} of the windows, not in {share:.2f}"
+        for drift, shares in SEEN.items()
+        for name, share in shares.items()
+        if abs(found[drift][name] - share) > tolerance
+    ]
