@@ -122,7 +122,7 @@ CATALOGUE: tuple[Fault, ...] = (
 )
 
 BESIDE: tuple[Fault, ...] = (
-    Fault("controls", "workers, logs and verifiers broken on purpose", tests=26, quick=26),
+    Fault("controls", "workers, logs and verifiers broken on purpose", tests=28, quick=28),
     Fault("fuzz", "a million hostile cases"),
     Fault("leaks", "a hundred million records through the native client"),
     Fault("recovery", "how long the group stands still after a kill", tests=2),
