@@ -119,6 +119,12 @@ CATALOGUE: tuple[Fault, ...] = (
         quick=1,
     ),
     Fault("F45", "certificates, tokens and rights that change while running", tests=10),
+    Fault(
+        "F46",
+        "scorers and aggregators killed and frozen at random while drift windows are counted",
+        tests=2,
+        quick=1,
+    ),
 )
 
 BESIDE: tuple[Fault, ...] = (
