@@ -163,6 +163,7 @@ class Feed:
         broken: The ways, as :data:`BROKEN`; each is given its event and makes the value.
         write: Makes the value of a good event.
         partitions: Events go to these, by chance.
+        make: Gives the event with a number.
     """
 
     job: Job
@@ -173,6 +174,7 @@ class Feed:
     )
     write: Callable[[Event], bytes] = encoded
     partitions: int = PARTITIONS
+    make: Callable[[int], Event] = field(default_factory=lambda: event)
     codes: Counter[str] = field(default_factory=Counter)
     sent: int = 0
     _good: dict[tuple[int, int], Event] = field(default_factory=dict)
@@ -242,7 +244,7 @@ class Feed:
 
     def _send_one(self) -> None:
         number, self.sent = self.sent, self.sent + 1
-        made = event(number)
+        made = self.make(number)
         partition = self._chance.randrange(self.partitions)
         good: Event | None = None
         value: bytes | None

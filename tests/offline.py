@@ -25,15 +25,13 @@ Place = tuple[int, int]
 
 def events_in(job: Job) -> list[Event]:
     """The committed records of the job's input that are events, partition by partition."""
-    settings = job.settings
-    kafka = VerifyKafka(settings.kafka, read_committed=True)
-    try:
-        ends = kafka.ends(settings.input.topic, kafka.partitions(settings.input.topic))
-    finally:
-        kafka.close()
-    stable = {partition: end.stable for partition, end in ends.items()}
-    records = read_records(settings.kafka, settings.input.topic, dict.fromkeys(stable, 0), stable)
-    return [found for record in records if (found := _decoded(record.value)) is not None]
+    values = _values(job, job.settings.input.topic)
+    return [found for value in values if (found := _decoded(value)) is not None]
+
+
+def partial_values(job: Job) -> list[bytes]:
+    """The committed records of the job's partials topic."""
+    return [value or b"" for value in _values(job, job.settings.partials_topic)]
 
 
 def told_of_events(job: Job, rows: list[Event]) -> dict[Place, dict[str, Any]]:
@@ -48,6 +46,17 @@ def told_of_events(job: Job, rows: list[Event]) -> dict[Place, dict[str, Any]]:
     found = {(window["length_ms"], window["start_ms"]): window for window in told}
     assert len(found) == len(told)
     return found
+
+
+def _values(job: Job, topic: str) -> list[bytes | None]:
+    kafka = VerifyKafka(job.settings.kafka, read_committed=True)
+    try:
+        ends = kafka.ends(topic, kafka.partitions(topic))
+    finally:
+        kafka.close()
+    stable = {partition: end.stable for partition, end in ends.items()}
+    records = read_records(job.settings.kafka, topic, dict.fromkeys(stable, 0), stable)
+    return [record.value for record in records]
 
 
 def _decoded(value: bytes | None) -> Event | None:

@@ -1,11 +1,16 @@
 """Logs made by hand, for tests of the verdict: no cluster, a fault more or less."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import numpy as np
 
 from stream_app.verify import InputLog, Kind, Offsets, Outcome, OutputLog, Report
+from stream_app.verify.logs import NO_TIME
+from stream_app.verify.partials import PRIMARY, PartialRecord
+
+MODEL = ("car_loan", "1")
 
 
 def offsets(values: Iterable[int]) -> Offsets:
@@ -53,6 +58,63 @@ def logs(outcomes: Iterable[Outcome], partitions: int = 0) -> list[OutputLog]:
         )
         for (topic, partition, kind), held in by_place.items()
     ]
+
+
+def told_logs(
+    outcomes: Iterable[Outcome],
+    time_ms: Callable[[int, int], int],
+    model: Callable[[int, int], tuple[str, str]],
+) -> list[OutputLog]:
+    """The same, with what drift needs to know; given an event's position its time and model."""
+    made = []
+    by_place: dict[tuple[Kind, int], list[Outcome]] = {}
+    for outcome in outcomes:
+        by_place.setdefault((outcome.kind, outcome.partition), []).append(outcome)
+    for held in by_place.values():
+        (log,) = logs(held)
+        names: dict[tuple[str, ...], int] = {}
+        groups = []
+        for o in held:
+            code = (o.code,) if o.kind is Kind.DEAD_LETTER else ()
+            of = (*model(o.source_partition, o.source_offset), *code)
+            groups.append(names.setdefault(of, len(names)))
+        made.append(
+            replace(
+                log,
+                time_ms=offsets(
+                    NO_TIME
+                    if o.kind is Kind.DEAD_LETTER
+                    else time_ms(o.source_partition, o.source_offset)
+                    for o in held
+                ),
+                groups=offsets(groups),
+                group_names=tuple(names),
+            )
+        )
+    return made
+
+
+def told_partials(
+    outcomes: Iterable[Outcome], time_ms: Callable[[int, int], int], size: int, window_ms: int = 10
+) -> list[PartialRecord]:
+    """What a scorer tells of these outcomes, in transactions of so many records."""
+    told: dict[tuple[int, int], list[Outcome]] = {}
+    for outcome in outcomes:
+        told.setdefault((outcome.source_partition, outcome.source_offset // size), []).append(
+            outcome
+        )
+    made = []
+    for (partition, _), held in sorted(told.items()):
+        places = [outcome.source_offset for outcome in held]
+        rows = Counter(
+            time_ms(partition, outcome.source_offset) // window_ms * window_ms
+            for outcome in held
+            if outcome.kind is Kind.PREDICTION
+        )
+        letters = Counter(o.code for o in held if o.kind is Kind.DEAD_LETTER)
+        ranges = ((partition, min(places), max(places)),)
+        made.append(PartialRecord(MODEL, PRIMARY, window_ms, 0, ranges, rows, 0, letters))
+    return made
 
 
 def prediction(partition: int, offset: int) -> Outcome:

@@ -7,17 +7,18 @@ those are planted again with every run of the fault tests.
 
 Where things are: ``logs.py`` holds positions, ``judge.py`` decides from them, ``report.py`` is the
 verdict. ``schema.py``, ``avro.py``, ``contract.py``, ``features.py``, ``event.py`` and
-``compare.py`` read an event and its contract once more and say what must have been predicted. A
-further output, such as the counts that drift detection will keep of each valid event, is one more
-kind of log: read by the reader, counted against ``InputLog.offsets``, a finding of its own.
+``compare.py`` read an event and its contract once more and say what must have been predicted.
+``partials.py`` adds up what scorers counted for drift, and ``drift.py`` holds it against the
+outcomes of the very records that it covers.
 """
 
 from stream_app.verify.judge import judge
 from stream_app.verify.logs import InputLog, Kind, Offsets, Outcome, OutputLog
-from stream_app.verify.report import Content, Finding, Isolation, Promise, Report
+from stream_app.verify.report import Content, Drift, Finding, Isolation, Promise, Report
 
 __all__ = [
     "Content",
+    "Drift",
     "Finding",
     "InputLog",
     "Isolation",

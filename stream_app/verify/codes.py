@@ -70,3 +70,34 @@ PLACES = {code: frozenset(places) for codes in _FOUND_AT.values() for code, plac
 OF_ITS_TIME = frozenset({Place.SIZE, Place.SCHEMA, Place.ENCODE, Place.DELIVERY, Place.CRASH})
 """What depends on more than event, contract and model: on a limit that was set then, on what the
 registry knew, on the broker's limits, on native code."""
+
+NAMES = {
+    1: "TOMBSTONE",
+    2: "TOO_SHORT",
+    3: "TOO_LARGE",
+    4: "BAD_MAGIC",
+    5: "UNKNOWN_SCHEMA",
+    6: "SCHEMA_NOT_ALLOWED",
+    7: "SCHEMA_INCOMPATIBLE",
+    8: "SCHEMA_RECURSIVE",
+    9: "SCHEMA_ZERO_WIDTH_ITEMS",
+    10: "SCHEMA_LIMIT",
+    11: "DECODE_ERROR",
+    12: "TRAILING_BYTES",
+    13: "BAD_ENUM",
+    14: "OUT_OF_RANGE",
+    15: "BAD_LOGICAL_VALUE",
+    20: "MISSING_FEATURE",
+    21: "NON_FINITE",
+    22: "WRONG_TYPE",
+    23: "WRONG_SHAPE",
+    24: "UNSEEN_CATEGORY",
+    25: "MISSING_ID",
+    26: "TIME_OUT_OF_RANGE",
+    40: "MODEL_FAILED",
+    41: "NON_FINITE_OUTPUT",
+    42: "PROCESS_CRASHED",
+    60: "ENCODE_ERROR",
+    80: "OUTPUT_TOO_LARGE",
+}
+"""By number, as partials of drift have them."""

@@ -11,7 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from stream_app.verify.logs import InputLog, Kind, Offsets, OutputLog
-from stream_app.verify.report import NOTHING, SHOWN, Content, Finding, Isolation, Promise, Report
+from stream_app.verify.report import (
+    NOTHING,
+    SHOWN,
+    Content,
+    Drift,
+    Finding,
+    Isolation,
+    Promise,
+    Report,
+)
 
 
 def judge(
@@ -22,6 +31,7 @@ def judge(
     isolation: Isolation = Isolation.READ_COMMITTED,
     wrong_content: Finding = NOTHING,
     content: Content | None = None,
+    drift: Drift | None = None,
     members: int | None = None,
     notes: Sequence[str] = (),
 ) -> Report:
@@ -34,6 +44,7 @@ def judge(
         isolation: How ``outputs`` were read.
         wrong_content: Found by the reader, which alone sees values.
         content: What comparing with the model found, if that was done.
+        drift: What comparing with drift partials found, likewise.
         members: Of the group, while it was read.
         notes: Limits of the verdict that the reader knows of.
     """
@@ -47,6 +58,7 @@ def judge(
         lost, duplicated = lost + missing, duplicated + repeated
     open_logs = [_hanging(log) for log in outputs if log.stable_end < log.end]
     hanging = Finding(len(open_logs), tuple(open_logs[:SHOWN]))
+    hanging += drift.hanging if drift else NOTHING
     return Report(
         promise=promise,
         isolation=isolation,
@@ -66,9 +78,15 @@ def judge(
         wrong_letter=content.wrong_letter if content else NOTHING,
         wrongly_scored=content.wrongly_scored if content else NOTHING,
         wrongly_dead=content.wrongly_dead if content else NOTHING,
+        drift_gaps=drift.gaps if drift else NOTHING,
+        drift_overlaps=drift.overlaps if drift else NOTHING,
+        drift_torn=drift.torn if drift else NOTHING,
+        drift_miscounted=drift.miscounted if drift else NOTHING,
+        drift_unreadable=drift.unreadable if drift else NOTHING,
         uncommitted=sum(_uncommitted(source) for source in inputs),
         members=members,
         content=content,
+        drift=drift,
         notes=(*notes, *_limits(inputs, outputs, promise, isolation)),
     )
 
@@ -80,8 +98,7 @@ def _counted(source: InputLog, outputs: Sequence[OutputLog]) -> tuple[Finding, F
         named = log.source_offset[log.source_partition == source.partition]
         at, there = _find(source.offsets, named)
         answers += np.bincount(at[there], minlength=len(answers))
-    due = source.stable_end if source.committed is None else source.committed
-    lost = source.offsets[(answers == 0) & (source.offsets < due)]
+    lost = source.offsets[(answers == 0) & (source.offsets < source.due)]
     repeated = answers > 1
     return (
         Finding(len(lost), _places(source, lost)),

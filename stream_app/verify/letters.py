@@ -77,9 +77,13 @@ def keeps_time(sent: Record, record: Record, added: Headers) -> bool:
     """
     if sent.is_brokers_time or record.timestamp_ms <= 0:
         return True
+    return told_time(sent, added) == str(record.timestamp_ms).encode()
+
+
+def told_time(sent: Record, added: Headers) -> bytes | None:
+    """The timestamp of its record that an outcome tells, in milliseconds as text."""
     moved = [value for name, value in added if name == _MOVED]
-    kept = moved[-1] if moved else str(sent.timestamp_ms).encode()
-    return kept == str(record.timestamp_ms).encode()
+    return moved[-1] if moved else str(sent.timestamp_ms).encode()
 
 
 def _is_kept(what: str, kept: bytes | None, whole: bytes | None, told: Mapping[str, bytes]) -> bool:

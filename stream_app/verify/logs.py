@@ -4,7 +4,7 @@ Decides how an input and an output partition are held: positions, never payloads
 how they were read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -12,6 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 Offsets = npt.NDArray[np.int64]
+
+NO_TIME = -1
+"""Of an outcome whose event and record have none."""
+
+UNKNOWN_TIME = -2
+"""Of an outcome that does not tell its record's."""
 
 
 class Kind(StrEnum):
@@ -74,6 +80,11 @@ class InputLog:
     committed: int | None
     committed_after: int | None
 
+    @property
+    def due(self) -> int:
+        """What is before it must have been answered when outcomes were read."""
+        return self.stable_end if self.committed is None else self.committed
+
 
 @dataclass(frozen=True, slots=True)
 class OutputLog:
@@ -91,6 +102,10 @@ class OutputLog:
         source_partition: By record; -1 when it names no record of this input topic.
         source_offset: By record.
         codes: Number of dead letters by code.
+        time_ms: By record, the time of what it answers, or one of those without; this and the
+            following are empty unless drift is judged.
+        groups: By record, which of ``group_names`` it is of.
+        group_names: Model and its version; of dead letters the code too.
     """
 
     topic: str
@@ -103,6 +118,9 @@ class OutputLog:
     source_partition: Offsets
     source_offset: Offsets
     codes: Mapping[str, int] = field(default_factory=dict)
+    time_ms: Offsets = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    groups: Offsets = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    group_names: Sequence[tuple[str, ...]] = ()
 
     def outcome(self, row: int) -> Outcome:
         """One record, for a message."""

@@ -75,6 +75,61 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
+class Drift:
+    """What drift partials say beside the outcomes.
+
+    Attributes:
+        skipped: Why nothing was judged; empty where it was.
+        partials: Records of their topic.
+        models: Name and version of those that are counted.
+        windows: Compared.
+        rows: Predictions that are in partials that could be compared;
+        dead_letters: and dead letters.
+        before: Committed records from before their model began to be counted, or whose partials
+            were deleted.
+        deleted: What retention has taken of the partials; empty: nothing.
+        other_roles: Partials that tell of other predictions, by role; they are not judged.
+        gaps: Committed records that no partial covers.
+        overlaps: Records that several partials cover, each one beyond the first.
+        torn: Ranges of partials that reach beyond what is committed.
+        miscounted: Windows and fault codes of which partials say another number than there is.
+        unreadable: Records of the topic that are no partials.
+        hanging: Its partitions with a transaction that nobody ends; counted with the outcomes'.
+    """
+
+    skipped: str = ""
+    partials: int = 0
+    models: tuple[str, ...] = ()
+    windows: int = 0
+    rows: int = 0
+    dead_letters: int = 0
+    before: int = 0
+    deleted: str = ""
+    other_roles: Mapping[str, int] = field(default_factory=dict)
+    gaps: Finding = NOTHING
+    overlaps: Finding = NOTHING
+    torn: Finding = NOTHING
+    miscounted: Finding = NOTHING
+    unreadable: Finding = NOTHING
+    hanging: Finding = NOTHING
+
+    def to_json(self) -> dict[str, object]:
+        """What was compared; what was found stands with the other findings."""
+        if self.skipped:
+            return {"skipped": self.skipped}
+        return {
+            "partials": self.partials,
+            "models": list(self.models),
+            "windows": self.windows,
+            "rows": self.rows,
+            "dead_letters": self.dead_letters,
+            "before": self.before,
+            "deleted": self.deleted,
+            "other_roles": dict(sorted(self.other_roles.items())),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The verdict.
 
@@ -98,10 +153,16 @@ class Report:
         wrong_letter: As in :class:`Content`; likewise.
         wrongly_scored: As in :class:`Content`; likewise.
         wrongly_dead: As in :class:`Content`; likewise.
+        drift_gaps: As in :class:`Drift`, where that was judged; likewise the following.
+        drift_overlaps: Likewise.
+        drift_torn: Likewise.
+        drift_miscounted: Likewise.
+        drift_unreadable: Likewise.
         uncommitted: Input records that the group has not committed yet.
         members: Of the group while it was read; workers that go on after a verdict are not in it.
             ``None`` where the coordinator did not say.
         content: How contents were compared; ``None`` where they were not.
+        drift: What partials were held against; ``None`` where nobody asked.
         notes: What limits this verdict.
     """
 
@@ -123,9 +184,15 @@ class Report:
     wrong_letter: Finding = NOTHING
     wrongly_scored: Finding = NOTHING
     wrongly_dead: Finding = NOTHING
+    drift_gaps: Finding = NOTHING
+    drift_overlaps: Finding = NOTHING
+    drift_torn: Finding = NOTHING
+    drift_miscounted: Finding = NOTHING
+    drift_unreadable: Finding = NOTHING
     uncommitted: int = 0
     members: int | None = None
     content: Content | None = None
+    drift: Drift | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -136,10 +203,15 @@ class Report:
     @property
     def sound(self) -> bool:
         """Nothing committed breaks the promise; records not yet committed do not count."""
-        faults = (
+        return not self.faults
+
+    @property
+    def faults(self) -> frozenset[str]:
+        """Findings that break the promise, by name."""
+        kinds = (
             _ALL_FINDINGS if self.promise is Promise.EXACTLY_ONCE else _FAULTS_WHEN_AT_LEAST_ONCE
         )
-        return all(getattr(self, name).count == 0 for name in faults)
+        return frozenset(name for name in kinds if getattr(self, name).count)
 
     @property
     def ok(self) -> bool:
@@ -166,6 +238,7 @@ class Report:
             "uncommitted": self.uncommitted,
             "members": self.members,
             "content": None if self.content is None else self.content.to_json(),
+            "drift": None if self.drift is None else self.drift.to_json(),
             "first": {n: list(f.first) for n, f in self.findings.items() if f.count},
             "notes": list(self.notes),
         }
@@ -182,5 +255,11 @@ _FAULTS_WHEN_AT_LEAST_ONCE = (
     "wrong_letter",
     "wrongly_scored",
     "wrongly_dead",
+    "drift_gaps",
+    "drift_unreadable",
 )
-_ALL_FINDINGS = ("duplicated", "reordered", "torn", *_FAULTS_WHEN_AT_LEAST_ONCE)
+_ALL_FINDINGS = (
+    *("duplicated", "reordered", "torn"),
+    *("drift_overlaps", "drift_torn", "drift_miscounted"),
+    *_FAULTS_WHEN_AT_LEAST_ONCE,
+)

@@ -119,10 +119,16 @@ CATALOGUE: tuple[Fault, ...] = (
         quick=1,
     ),
     Fault("F45", "certificates, tokens and rights that change while running", tests=10),
+    Fault(
+        "F46",
+        "scorers and aggregators killed and frozen at random while drift windows are counted",
+        tests=2,
+        quick=1,
+    ),
 )
 
 BESIDE: tuple[Fault, ...] = (
-    Fault("controls", "workers, logs and verifiers broken on purpose", tests=26, quick=26),
+    Fault("controls", "workers, logs and verifiers broken on purpose", tests=28, quick=28),
     Fault("fuzz", "a million hostile cases"),
     Fault("leaks", "a hundred million records through the native client"),
     Fault("recovery", "how long the group stands still after a kill", tests=2),

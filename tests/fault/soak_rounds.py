@@ -233,7 +233,12 @@ class Soak:
     def _delete_judged(self) -> None:
         """Outcomes and events alike: the next round begins with empty topics."""
         settings = self.job.settings
-        for topic in (settings.input.topic, settings.predictions_topic, settings.dlq_topic):
+        for topic in (
+            settings.input.topic,
+            settings.predictions_topic,
+            settings.dlq_topic,
+            settings.partials_topic,
+        ):
             partitions = self._admin.list_topics(topic, timeout=30).topics[topic].partitions
             asked = {TopicPartition(topic, p): OffsetSpec.latest() for p in partitions}
             ends = self._admin.list_offsets(asked, request_timeout=30)

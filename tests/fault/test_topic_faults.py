@@ -17,7 +17,7 @@ DATA, CONFIG = 65, 78
 LOST = "stream_app_records_deleted_unread_total"
 
 READ_AGAIN = dict.fromkeys(
-    ("duplicated", "reordered"),
+    ("duplicated", "reordered", "drift_overlaps"),
     "told to begin at the start again, a group answers again what it had answered",
 )
 """Findings that the loss of offsets brings with it, and why."""
@@ -44,7 +44,7 @@ def judged_anew(run: Run, admin: TopicAdmin) -> None:
     """
     settings = run.plain.settings
     until("what workers left open is over", lambda: open_transactions(run.plain) == 0, 60)
-    for topic in (settings.predictions_topic, settings.dlq_topic):
+    for topic in (settings.predictions_topic, settings.dlq_topic, settings.partials_topic):
         admin.empty(topic)
 
     def judge(report: Report, live: list[str]) -> None:

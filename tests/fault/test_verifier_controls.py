@@ -11,8 +11,20 @@ import pytest
 
 from stream_app.adapters.verifier.kafka import Ends
 from stream_app.verify import Isolation, Kind, Outcome, Report, judge
+from stream_app.verify.drift import judge_drift
+from stream_app.verify.partials import PartialRecord, PartialSums
 from tests.fault.seen import Seen, differences
-from tests.verify_kit import dead_letter, found, logs, offsets, prediction, source
+from tests.verify_kit import (
+    MODEL,
+    dead_letter,
+    found,
+    logs,
+    offsets,
+    prediction,
+    source,
+    told_logs,
+    told_partials,
+)
 
 pytestmark = pytest.mark.fault("controls", quick=True)
 
@@ -130,6 +142,51 @@ def test_outcomes_that_nobody_committed_are_no_success() -> None:
     report = verdict(outcomes()[: 2 * 15], committed=15)
     assert found(report) == {}
     assert (report.uncommitted, report.ok) == (10, False)
+
+
+def time_ms(partition: int, offset: int) -> int:
+    return 100 * partition + 3 * offset
+
+
+def drift_verdict(change: Callable[[list[PartialRecord]], object]) -> Report:
+    told = told_partials(outcomes(), time_ms, size=4)
+    change(told)
+    inputs = [source(partition, range(EVENTS), EVENTS) for partition in range(2)]
+    sums = PartialSums(dict.fromkeys(range(2), range(EVENTS)))
+    for partial in told:
+        sums.take(partial)
+    outputs = told_logs(outcomes(), time_ms, lambda partition, offset: MODEL)
+    return judge(inputs, outputs, drift=judge_drift(inputs, outputs, sums))
+
+
+def test_partials_without_a_fault_are_good() -> None:
+    report = drift_verdict(lambda told: None)
+    assert report.ok
+    assert found(report) == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "findings"),
+    [
+        pytest.param(lambda told: told.pop(2), {"drift_gaps"}, id="a partial dropped"),
+        pytest.param(
+            lambda told: told.append(told[2]),
+            {"drift_overlaps", "drift_miscounted"},
+            id="a partial doubled",
+        ),
+        pytest.param(
+            lambda told: told.__setitem__(2, replace(told[2], rows={})),
+            {"drift_miscounted"},
+            id="counts lost, and the range kept",
+        ),
+    ],
+)
+def test_a_fault_planted_in_partials_is_found(
+    change: Callable[[list[PartialRecord]], object], findings: set[str]
+) -> None:
+    report = drift_verdict(change)
+    assert found(report).keys() == findings
+    assert not report.ok
 
 
 SEEN = range(6)

@@ -50,7 +50,9 @@ def test_a_report_that_is_kept_is_of_a_whole_run_without_a_finding() -> None:
         assert len(lines[name]["seeds"]) >= SEEDS, name
         assert lines[name]["least_lag"] > 0, name
     for name, line in lines.items():
-        assert line["findings"] == dict.fromkeys(FINDINGS, 0), name
+        # A kept report may be older than a kind of finding.
+        assert line["findings"].keys() <= set(FINDINGS), name
+        assert not any(line["findings"].values()), name
         assert all(each["why"] for each in line["expected"].values()), name
     assert all(figures["controls"][way] >= SEEDS for way in CONTROLS)
     assert figures["recoveries"]

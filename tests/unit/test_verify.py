@@ -207,7 +207,8 @@ CONTRACT_OF_THE_REPORT = {
     "format", "ok", "sound", "promise", "isolation", "events", "predictions", "dead_letters",
     "lost", "deleted_unread", "beyond_end", "duplicated", "reordered", "misplaced", "torn",
     "foreign", "hanging", "wrong_content", "wrong_letter", "wrongly_scored", "wrongly_dead",
-    "uncommitted", "members", "content", "first", "notes",
+    "drift_gaps", "drift_overlaps", "drift_torn", "drift_miscounted", "drift_unreadable",
+    "uncommitted", "members", "content", "drift", "first", "notes",
 }  # fmt: skip
 
 

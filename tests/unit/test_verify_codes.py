@@ -3,7 +3,7 @@
 import pytest
 
 from stream_app.core.faults import Fault
-from stream_app.verify.codes import OF_ITS_TIME, PLACES, STAGES, Place
+from stream_app.verify.codes import NAMES, OF_ITS_TIME, PLACES, STAGES, Place
 from stream_app.verify.compare import Answer
 from stream_app.verify.death import Known, Ruling, rule
 from stream_app.verify.refused import RefusedError
@@ -16,6 +16,10 @@ def test_every_fault_has_its_place_and_its_stage() -> None:
     assert {fault.name: fault.stage.value for fault in FAULTS} == STAGES
     assert PLACES.keys() == STAGES.keys()
     assert all(PLACES.values())
+
+
+def test_every_fault_has_its_number() -> None:
+    assert {fault.value: fault.name for fault in FAULTS} == NAMES
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -39,6 +39,9 @@ class Cluster:
     def partitions(self, _topic: str) -> list[int]:
         return [0]
 
+    def has_topic(self, topic: str) -> bool:
+        return topic == "loans"
+
     def ends(self, topic: str, _partitions: Iterable[int]) -> dict[int, Ends]:
         if topic == "loans":
             return {0: Ends(self.begin, self.begin, self.begin)}

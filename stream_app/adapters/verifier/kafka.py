@@ -58,6 +58,11 @@ class Ends:
     stable: int
     end: int
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a transaction is."""
+        return self.stable < self.end
+
 
 class VerifyKafka:
     """The verifier's own clients; close it."""
@@ -82,10 +87,7 @@ class VerifyKafka:
         Raises:
             UnavailableError: there is no such topic, or no broker answers.
         """
-        try:
-            topics = self._admin.list_topics(timeout=self._timeout_s).topics
-        except KafkaException as exc:
-            raise self._translated("reading the list of topics", exc) from exc
+        topics = self._topics()
         if topic not in topics:
             raise UnavailableError(
                 f"topic {topic!r} does not exist at {self._kafka.bootstrap_servers}, or is hidden "
@@ -93,6 +95,20 @@ class VerifyKafka:
                 "correct the name, create it (stream-app topics create), or grant Read"
             )
         return sorted(topics[topic].partitions)
+
+    def has_topic(self, topic: str) -> bool:
+        """Whether there is such a topic, and we may see it.
+
+        Raises:
+            UnavailableError: no broker answers.
+        """
+        return topic in self._topics()
+
+    def _topics(self) -> Any:
+        try:
+            return self._admin.list_topics(timeout=self._timeout_s).topics
+        except KafkaException as exc:
+            raise self._translated("reading the list of topics", exc) from exc
 
     def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, Ends]:
         """Both ends, and the beginning, of each partition as they are now."""

@@ -13,9 +13,13 @@ from typing import Any
 from stream_app.adapters.verifier.content import compare_contents
 from stream_app.adapters.verifier.kafka import Ends, VerifyKafka
 from stream_app.adapters.verifier.outcomes import Columns, Expected, OutcomeReader, numbers
+from stream_app.adapters.verifier.partials import PartialReader, deleted, why_not
+from stream_app.adapters.verifier.schemas import UnreadableError
 from stream_app.settings import Settings
 from stream_app.verify import (
     Content,
+    Drift,
+    Finding,
     InputLog,
     Isolation,
     Kind,
@@ -26,6 +30,9 @@ from stream_app.verify import (
     judge,
 )
 from stream_app.verify.compare import TOLERANCE
+from stream_app.verify.drift import judge_drift
+from stream_app.verify.partials import PartialSums
+from stream_app.verify.report import SHOWN
 
 Progress = Callable[[str, int, int], None]
 """Told a topic, how many of its offsets are passed, and how many there are."""
@@ -71,25 +78,30 @@ def verify(
     try:
         longest_s = settings.kafka.transaction_timeout_s + _SWEEP_S
         settle_s = max(wait_s, longest_s) if read_committed else 0.0
+        not_drift = why_not(settings, kafka, isolation)
+        found = OutcomeReader(settings, expected, for_drift=not not_drift)
         collector = _Collector(
-            settings, kafka, progress or _quietly, expected, wait_s=wait_s, settle_s=settle_s
+            settings, kafka, progress or _quietly, found, wait_s=wait_s, settle_s=settle_s
         )
         inputs = collector.inputs(judge_offsets=committed)
         outputs = [
             *collector.outputs(settings.predictions_topic, Kind.PREDICTION),
             *collector.outputs(settings.dlq_topic, Kind.DEAD_LETTER),
         ]
+        partials = Drift(skipped=not_drift) if not_drift else collector.partials(inputs)
         inputs = collector.settled(inputs, judge_offsets=committed)
+        drift = collector.drift(partials, inputs, outputs)
         compared = collector.contents(inputs, outputs, tolerance) if content else None
         return judge(
             inputs,
             outputs,
             promise=Promise(settings.delivery.value),
             isolation=isolation,
-            wrong_content=collector.found.wrong_content,
+            wrong_content=found.wrong_content,
             content=compared,
+            drift=drift,
             members=kafka.members() if committed else None,
-            notes=(*collector.found.notes, *collector.notes),
+            notes=(*found.notes, *collector.notes),
         )
     finally:
         kafka.close()
@@ -105,7 +117,7 @@ class _Collector:
         settings: Settings,
         kafka: VerifyKafka,
         progress: Progress,
-        expected: Expected | None,
+        found: OutcomeReader,
         *,
         wait_s: float,
         settle_s: float,
@@ -117,7 +129,7 @@ class _Collector:
         self._settle_s = settle_s
         self._input = settings.input.topic
         self._partitions = kafka.partitions(self._input)
-        self.found = OutcomeReader(settings, expected)
+        self.found = found
         self.notes: list[str] = []
 
     # -- the input ----------------------------------------------------------------------------
@@ -209,6 +221,40 @@ class _Collector:
         until = {p: (e.begin, self._kafka.readable_end(e)) for p, e in ends.items()}
         self._read(topic, until, lambda m: take(columns[m.partition()], m))
         return [columns[p].log(topic, p, kind, ends[p]) for p in ends]
+
+    # -- drift --------------------------------------------------------------------------------
+
+    def partials(self, inputs: list[InputLog]) -> PartialSums | Drift:
+        """All partials added up, after outcomes were read; or why they cannot be judged."""
+        topic = self._settings.partials_topic
+        ends = self._stable(topic)
+        judged = {log.partition: range(log.begin, log.due) for log in inputs}
+        sums, reader = PartialSums(judged), PartialReader(self._settings)
+
+        def take(message: Any) -> None:
+            try:
+                sums.take(reader.read(message.value()))
+            except UnreadableError as exc:
+                place = f"{topic}[{message.partition()}]@{message.offset()}: {exc}"
+                sums.unreadable += Finding(1, (place,))
+
+        self._read(topic, {p: (end.begin, end.stable) for p, end in ends.items()}, take)
+        held = [f"{topic}[{p}]: open from offset {e.stable}" for p, e in ends.items() if e.is_open]
+        sums.deleted = deleted(ends, topic)
+        sums.hanging = Finding(len(held), tuple(held[:SHOWN]))
+        if not sums.records and not sums.unreadable.count:
+            return Drift(skipped=f"{topic} holds no partial: no scorer has counted drift")
+        return sums
+
+    def drift(
+        self, sums: PartialSums | Drift, inputs: list[InputLog], outputs: list[OutputLog]
+    ) -> Drift:
+        """Partials against outcomes."""
+        if isinstance(sums, Drift):
+            return sums
+        return judge_drift(inputs, outputs, sums)
+
+    # -- what both need -----------------------------------------------------------------------
 
     def _stable(self, topic: str) -> dict[int, Ends]:
         """Ends once every transaction that was open at first has ended, or time is up."""
