@@ -24,6 +24,7 @@ LEAVES = (
     ("check",),
     ("score",),
     ("drift", "aggregate"),
+    ("monitor",),
     ("kafka",),
     ("topics", "create"),
     ("produce",),
