@@ -26,6 +26,7 @@ from pydantic_settings import (
 from stream_app.errors import ConfigError
 from stream_app.settings_drift import DriftSettings
 from stream_app.settings_kafka import AUTO_INSTANCE_ID, KafkaSettings
+from stream_app.settings_monitor import MonitorSettings
 from stream_app.settings_rules import contradictions
 from stream_app.settings_sections import (
     BatchSettings,
@@ -65,6 +66,9 @@ __all__ = [
 ]
 
 ENV_PREFIX = "STREAM_APP_"
+MONITOR_PORT_STEP = 2
+"""So that a scorer, an aggregator and a monitor of one file live on one machine."""
+
 _PROPERTIES = "kafka.properties."
 
 
@@ -92,6 +96,7 @@ class Settings(BaseSettings):
     start: StartSettings = StartSettings()
     dead_letters: DeadLetterSettings = DeadLetterSettings()
     drift: DriftSettings = DriftSettings()
+    monitor: MonitorSettings = MonitorSettings()
     http: HttpSettings = HttpSettings()
     worker: WorkerSettings = WorkerSettings()
     log: LogSettings = LogSettings()
@@ -135,6 +140,23 @@ class Settings(BaseSettings):
     def drift_group(self) -> str:
         """The consumer group of drift aggregators, by setting or by convention."""
         return self.drift.group or f"{self.kafka.group}.drift"
+
+    @property
+    def monitor_group(self) -> str:
+        """The consumer group of the drift monitor, by setting or by convention."""
+        return self.monitor.group or f"{self.kafka.group}.monitor"
+
+    @property
+    def monitor_topic(self) -> str:
+        """The topic of the drift monitor's state, by setting or by convention."""
+        return self.monitor.changelog_topic or f"{self.input.topic}.drift.monitor"
+
+    @property
+    def monitor_port(self) -> int:
+        """The drift monitor's port, by setting or beside the scorer's; 0: any free one."""
+        if self.monitor.http_port is not None:
+            return self.monitor.http_port
+        return self.http.port + MONITOR_PORT_STEP if self.http.port else 0
 
     @property
     def output_framing(self) -> Framing:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stream_app.errors import ConfigError
-from stream_app.settings_security import registry_faults, security_faults
+from stream_app.settings_security import registry_faults, security_faults, webhook_faults
 
 if TYPE_CHECKING:
     from stream_app.settings import Settings
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 MAX_TRANSACTION_TIMEOUT_S = 900.0
 """The broker's default ``transaction.max.timeout.ms``."""
 
+
+GREATEST_PORT = 65_535
 
 _LEAST_TARGET_S = 0.01
 """A commit was measured at 1 to 5 ms, and a record waits for up to one before its own."""
@@ -67,12 +69,9 @@ def contradictions(settings: "Settings") -> list[str]:
             f"drift.retention_s ({drift.retention_s:g}) must be at least drift.allowed_lateness_s "
             f"({drift.allowed_lateness_s:g}): a window's counts are kept until it is closed"
         )
-    if settings.drift_group == kafka.group:
-        faults.append(
-            f"drift.group and kafka.group are both {kafka.group!r}; scorers and aggregators read "
-            "other topics, give them different groups"
-        )
+    faults += _role_faults(settings)
     faults += [*security_faults(kafka), *registry_faults(settings.registry)]
+    faults += webhook_faults(settings.monitor)
     if kafka.group_instance_id and kafka.group_protocol == "consumer":
         faults.append(
             "kafka.group_instance_id cannot go with kafka.group_protocol = consumer: a killed "
@@ -89,10 +88,32 @@ def contradictions(settings: "Settings") -> list[str]:
         ("kafka.oauth_ca_file", kafka.oauth_ca_file),
         ("registry.password_file", settings.registry.password_file),
         ("registry.ssl_ca_file", settings.registry.ssl_ca_file),
+        ("monitor.webhook_token_file", settings.monitor.webhook_token_file),
     ):
         problem = None if path is None else _unreachable(path)
         if problem:
             faults.append(f"{name}: {path} {problem}")
+    return faults
+
+
+def _role_faults(settings: "Settings") -> list[str]:
+    """Scorers, aggregators and the monitor of one file must not get into each other's way."""
+    faults = []
+    if settings.drift_group == settings.kafka.group:
+        faults.append(
+            f"drift.group and kafka.group are both {settings.drift_group!r}; scorers and "
+            "aggregators read other topics, give them different groups"
+        )
+    if settings.monitor_group in {settings.kafka.group, settings.drift_group}:
+        faults.append(
+            f"monitor.group is {settings.monitor_group!r}, as kafka.group or drift.group; "
+            "scorers, aggregators and the monitor read other topics, give them different groups"
+        )
+    if settings.monitor_port > GREATEST_PORT:
+        faults.append(
+            f"monitor.http_port would be {settings.monitor_port}, beside http.port; set it to a "
+            "free port"
+        )
     return faults
 
 
@@ -161,6 +182,7 @@ def _topic_collisions(settings: "Settings") -> list[str]:
         "drift.windows_topic": settings.windows_topic,
         "drift.alerts_topic": settings.alerts_topic,
         "drift.changelog_topic": settings.changelog_topic,
+        "monitor.changelog_topic": settings.monitor_topic,
     }
     names = list(topics)
     return [

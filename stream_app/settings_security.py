@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from stream_app.settings import KafkaSettings, RegistrySettings
+    from stream_app.settings_monitor import MonitorSettings
 
 _WITH_PASSWORD: Final = frozenset({"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"})
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -78,6 +79,28 @@ def registry_faults(registry: "RegistrySettings") -> list[str]:
                 "registry.url sends the user and the password readable over http; use https, or "
                 "remove registry.username"
             ]
+    return []
+
+
+def webhook_faults(monitor: "MonitorSettings") -> list[str]:
+    """What is no address, or would show the token to whoever listens."""
+    if monitor.webhook_url is None:
+        if monitor.webhook_token_file is None:
+            return []
+        return ["monitor.webhook_token_file is of no use without monitor.webhook_url"]
+    try:
+        address = urlsplit(monitor.webhook_url.get_secret_value())
+        named = address.scheme in {"http", "https"} and address.hostname
+        readable = address.scheme == "http" and address.hostname not in _LOOPBACK
+    except ValueError:
+        named = readable = None
+    if not named:
+        return ["monitor.webhook_url is no address; give https://host/path"]
+    if readable and (monitor.webhook_token_file or address.username or address.password):
+        return [
+            "monitor.webhook_url sends the token readable over http; use https, or remove "
+            "monitor.webhook_token_file"
+        ]
     return []
 
 

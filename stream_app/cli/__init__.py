@@ -42,6 +42,7 @@ ENTRIES = (
     Entry("check", _RUN, "Report everything that would keep the scorer from working."),
     Entry("score", _RUN, "Score the input topic, exactly once."),
     Entry("drift", _RUN, "Sum up what scorers counted, and compare it with the reference."),
+    Entry("monitor", _RUN, "Watch the windows of drift, and tell who should know."),
     Entry("kafka", _DATA, "Run a real Kafka on this machine, to try things on."),
     Entry("topics", _DATA, "Create the topics that the job needs."),
     Entry("produce", _DATA, "Send a file's events to a topic, as framed Avro."),

@@ -132,6 +132,52 @@ DRIFT_WATERMARK_SECONDS = _gauge(
     "version",
     merge=Merge.LATEST,
 )
+MONITOR_WINDOWS = _counter(
+    "stream_app_monitor_windows_total",
+    "Window records read: judged, open (not final yet), known (nothing new), left_out (a roll-up "
+    "that is not to be judged), unreadable.",
+    "outcome",
+)
+MONITOR_WINDOW_END_SECONDS = _gauge(
+    "stream_app_monitor_window_end_timestamp_seconds",
+    "Event time at which the last window of a stream that was judged ends.",
+    "name",
+    "version",
+    "role",
+    merge=Merge.MAX,
+)
+MONITOR_WINDOW_TOLD_SECONDS = _gauge(
+    "stream_app_monitor_window_told_timestamp_seconds",
+    "Unix time at which that window was told of: what is long ago means that nothing comes.",
+    "name",
+    "version",
+    "role",
+    merge=Merge.MAX,
+)
+MONITOR_SCORE = _gauge(
+    "stream_app_monitor_score_ratio",
+    "Greatest score of a column in that window, by its threshold: above 1 there is drift. Of the "
+    "ten columns that are furthest.",
+    "name",
+    "version",
+    "role",
+    "column",
+    merge=Merge.MAX,
+)
+MONITOR_ALERTS = _counter(
+    "stream_app_monitor_alerts_total", "Alert records written.", "state", "level"
+)
+MONITOR_ALERTS_OPEN = _gauge(
+    "stream_app_monitor_alerts_open",
+    "Open alerts, without those of streams of which nothing was heard for long.",
+    "level",
+    merge=Merge.SUM,
+)
+MONITOR_WEBHOOK = _counter(
+    "stream_app_monitor_webhook_total",
+    "Attempts to post an alert: delivered, failed (it is tried again).",
+    "result",
+)
 END_TO_END_SECONDS = _seconds(
     "stream_app_end_to_end_seconds",
     "From the oldest record timestamp of a transaction to its commit.",

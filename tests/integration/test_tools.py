@@ -255,7 +255,7 @@ def test_topics_are_created_once_and_then_left_alone(cli: CommandLine, admin: Ka
     assert {topic["action"] for topic in first.document["topics"]} == {"created"}
     again = cli(*create, **names)
     assert {topic["action"] for topic in again.document["topics"]} == {"exists"}
-    assert len(again.document["topics"]) == 8
+    assert len(again.document["topics"]) == 9
     assert not any(topic["differences"] for topic in again.document["topics"])
     assert again.err == ""
     present = describe_topics(admin, [topic["topic"] for topic in first.document["topics"]])

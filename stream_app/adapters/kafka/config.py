@@ -181,10 +181,19 @@ def _security(kafka: KafkaSettings) -> Properties:
         properties["sasl.mechanism"] = kafka.sasl_mechanism
     if kafka.sasl_username:
         properties["sasl.username"] = kafka.sasl_username
-    password = _secret(kafka.sasl_password, kafka.sasl_password_file, "kafka.sasl_password_file")
+    password = sasl_password(kafka)
     if password:
         properties["sasl.password"] = password
     return properties | _oauth(kafka)
+
+
+def sasl_password(kafka: KafkaSettings) -> str:
+    """The password, read anew if it is in a file; empty: none is set.
+
+    Raises:
+        ConfigError: the file cannot be read.
+    """
+    return _secret(kafka.sasl_password, kafka.sasl_password_file, "kafka.sasl_password_file")
 
 
 def _oauth(kafka: KafkaSettings) -> Properties:

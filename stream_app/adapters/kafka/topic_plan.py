@@ -10,7 +10,9 @@ Decides names, partition counts and configurations from the settings alone; asks
                 partials that cannot be read
     windows     one record a closed window; kept like predictions
     changelog   compacted: the state behind the windows, a partition beside each of partials
-    alerts      compacted: the last state of each alert is what counts
+    alerts      compacted: each record has a key of its own and stays; a partition beside each
+                of windows
+    monitor     compacted: what the monitor keeps of windows, a partition beside each of them
 """
 
 from collections.abc import Mapping
@@ -86,6 +88,7 @@ def plan_topics(settings: Settings, options: PlanOptions) -> tuple[TopicPlan, ..
         ("windows", settings.windows_topic, few, kept),
         ("changelog", settings.changelog_topic, few, changelog),
         ("alerts", settings.alerts_topic, few, drift),
+        ("monitor", settings.monitor_topic, few, changelog),
     ]
     if options.with_input:
         plans.insert(0, ("input", source, many, kept))

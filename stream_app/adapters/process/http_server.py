@@ -1,4 +1,5 @@
-"""The operations port: ``/metrics``, ``/livez``, ``/readyz``, read-only, on a thread of its own.
+"""The operations port: ``/metrics``, ``/livez``, ``/readyz``, read-only, on a thread of its own;
+and what else a process has to show, as JSON.
 
 Decides what may be asked and how long anyone may take over it. Refuses to know what the answers
 mean. It answers GET only, tells no settings, and serves one request a connection: every
@@ -9,8 +10,8 @@ are open the oldest goes, so that a crowd of silent clients cannot shut a probe 
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable
-from types import TracebackType
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType, TracebackType
 from typing import Any, Final, Self
 
 import structlog
@@ -27,6 +28,7 @@ _START_LIMIT_S: Final = 10.0
 _STOP_LIMIT_S: Final = 5.0
 _SETTLE_S: Final = 0.05
 _Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+_NO_DOCUMENTS: Final[Mapping[str, Callable[[], object]]] = MappingProxyType({})
 _INDEX: Final = "/metrics  measurements\n/livez    alive?\n/readyz   ready?\n"
 
 
@@ -40,6 +42,7 @@ class HttpServer:
         render_metrics: Called on the server's thread.
         connection_limit_s: From accepting a connection to closing it.
         max_connections: Open at once; one more closes the oldest.
+        documents: By path, what is shown there as JSON; called on the server's thread.
 
     Raises:
         ConfigError: the address cannot be listened on.
@@ -55,7 +58,9 @@ class HttpServer:
         port_setting: str = "http.port",
         connection_limit_s: float = 10.0,
         max_connections: int = 64,
+        documents: Mapping[str, Callable[[], object]] = _NO_DOCUMENTS,
     ) -> None:
+        self._documents = documents
         self._health = health
         self._render_metrics = render_metrics
         self._connection_limit_s = connection_limit_s
@@ -142,13 +147,17 @@ class HttpServer:
                     return _verdict(*self._health.live())
                 case "/readyz":
                     return _verdict(*self._health.ready())
-                case "/":
-                    return web.Response(text=_INDEX)
-                case _:
-                    return web.Response(status=404, text=_INDEX)
+                case path if path in self._documents:
+                    return web.json_response(self._documents[path]())
+                case path:
+                    status = 200 if path == "/" else 404
+                    return web.Response(status=status, text=_INDEX + self._more())
         except Exception:  # noqa: BLE001  # a fault in a view must show in the log, not kill the port
             structlog.get_logger().exception("http_answer_failed", path=request.path)
             return web.Response(status=500, text="see the log\n")
+
+    def _more(self) -> str:
+        return "".join(f"{path:<9} JSON\n" for path in self._documents)
 
 
 class _BoundedServer(web.Server):

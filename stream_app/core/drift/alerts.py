@@ -32,7 +32,7 @@ class State(StrEnum):
     WITHDRAWN = "withdrawn"
     """Newer revisions of its windows do not say so any more."""
     CLOSED = "closed"
-    """Three quiet windows in sequence."""
+    """Three quiet windows in sequence, or none at all for two weeks."""
 
 
 class Reason(StrEnum):
@@ -44,6 +44,7 @@ class Reason(StrEnum):
     FAR = "far"
     QUIET = "quiet"
     REVISION = "revision"
+    SILENT = "silent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,10 @@ class Alert:
         return self._content() == other._content()
 
     def _content(self) -> "Alert":
+        if self.state is State.CLOSED:
+            # It stays closed, whichever revision of quiet windows says so.
+            grounds = tuple(replace(ground, revision=0) for ground in self.grounds)
+            return replace(self, sequence=0, grounds=grounds)
         active = State.OPENED if self.state is State.UPDATED else self.state
         return replace(self, sequence=0, state=active)
 

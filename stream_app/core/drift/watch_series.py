@@ -10,10 +10,10 @@ last ones are kept: of those before, all that judging needs is in a memory.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
-from stream_app.core.drift.alerts import Alert, State, unpublished
+from stream_app.core.drift.alerts import Alert, Reason, State, unpublished
 from stream_app.core.drift.rules import ColumnMemory, Judgement, judge
 from stream_app.core.drift.score_window import RULES
 from stream_app.core.drift.window_scores import WindowScores
@@ -52,10 +52,12 @@ class Forgotten:
     Attributes:
         through_ms: Start of the last of them; what comes of these is ignored.
         memory: To judge those after.
+        is_over: Nothing comes any more: what is open is to be closed, then this is deleted too.
     """
 
     through_ms: int
     memory: Memory
+    is_over: bool = False
 
 
 class Step(NamedTuple):
@@ -82,6 +84,12 @@ class Forgetting(NamedTuple):
     memory: Forgotten
     windows: tuple[KeptWindow, ...]
     before: Forgotten | None
+
+
+def _ended(alert: Alert) -> Alert:
+    return replace(
+        alert, sequence=alert.sequence + 1, state=State.CLOSED, reason=Reason.SILENT, grounds=()
+    )
 
 
 @dataclass(slots=True)
@@ -143,9 +151,12 @@ class WatchedSeries:
     def due(self) -> tuple[Alert, ...]:
         """What is to be written now, in this order.
 
-        Nothing, where records rest on windows that are not here: the store was lost, the topic is
-        read again, and what was said stands until they are back.
+        Of a series that is over, the ends of its alerts. Else nothing, where records rest on
+        windows that are not here: the store was lost, the topic is read again, and what was said
+        stands until they are back.
         """
+        if self.is_over:
+            return tuple(_ended(alert) for alert in self.open_alerts())
         if self._knows_less():
             return ()
         revisions = {window.start_ms: window.revision for window in self.windows.values()}
@@ -174,6 +185,28 @@ class WatchedSeries:
             del self._cache[rule][0]
         self._forget_alerts()
         return Forgetting(self.forgotten, tuple(over), before)
+
+    def end(self) -> Forgetting:
+        """Nothing comes of the series any more: keep nothing of it.
+
+        What is due after that ends its alerts. To end it again changes nothing.
+        """
+        before = None if self.is_over else self.forgotten
+        over = tuple(self.windows[start] for start in sorted(self.windows))
+        last = max(self.windows, default=self._through_ms)
+        self.forgotten = Forgotten(last, dict.fromkeys(RULES, ()), is_over=True)
+        self.windows, self._cache = {}, {}
+        return Forgetting(self.forgotten, over, before)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was ended."""
+        return self.forgotten is not None and self.forgotten.is_over
+
+    @property
+    def told_ms(self) -> int | None:
+        """When its aggregator last told of a window that is kept; ``None``: none is."""
+        return max((window.told_ms for window in self.windows.values()), default=None)
 
     def open_alerts(self) -> tuple[Alert, ...]:
         """Those that were published and are neither closed nor withdrawn, by column."""
@@ -221,7 +254,7 @@ class WatchedSeries:
     def _knows_less(self) -> bool:
         known = {window.start_ms: window.revision for window in self._judged_windows()}
         last = max(known, default=self._through_ms)
-        return any(
+        return not known or any(
             ground.window_start > last or known.get(ground.window_start, 1 << 31) < ground.revision
             for alert in self.published.values()
             for ground in alert.grounds

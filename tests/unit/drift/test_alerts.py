@@ -54,6 +54,12 @@ def test_a_closed_alert_is_withdrawn_too() -> None:
     assert (withdrawn.state, withdrawn.sequence) == (State.WITHDRAWN, 2)
 
 
+def test_a_closed_alert_is_not_told_again_when_quiet_windows_are_revised() -> None:
+    published = pending(revised("lqqq", 0), [])
+    quiet = revised("lqqq", 0)[:1] + revised("lqqq", 5)[1:]
+    assert pending(quiet, published) == []
+
+
 def test_an_alert_that_is_borne_out_after_all_opens_again_under_its_id() -> None:
     published = pending(revised("l", 0), [])
     published += pending(revised("q", 1), published)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream_app.core.drift.alerts import Alert, State
+from stream_app.core.drift.alerts import Alert, Reason, State
 from stream_app.core.drift.rules import judge
 from stream_app.core.drift.score_window import RULES
 from stream_app.core.drift.watch_series import CHUNK, Forgotten, KeptWindow, WatchedSeries
@@ -285,3 +285,36 @@ def test_only_what_is_open_is_open() -> None:
     series = world.begin()
     world.all(series, of(["lqc", "qqq", "qqq", "qql"]))
     assert [(a.rule, a.column) for a in series.open_alerts()] == [(rule, "x2") for rule in RULES]
+
+
+def test_a_series_that_is_over_closes_what_is_open_and_begins_anew() -> None:
+    world = World()
+    series = world.begin()
+    world.all(series, of(["lq", "cq"]))
+    said = len(world.topic)
+    ending = series.end()
+    assert [window.start_ms for window in ending.windows] == [0, 60_000]
+    for _ in world.publish(series):
+        pass
+    assert [(a.column, a.state, a.reason) for a in world.topic[said:]] == [
+        ("x0", State.CLOSED, Reason.SILENT), ("x0", State.CLOSED, Reason.SILENT),
+    ]  # fmt: skip
+    assert (series.due(), series.told_ms) == ((), None)
+    assert series.end().windows == ()
+    said = len(world.topic)
+    world.store.clear()
+    back = world.begin()
+    world.all(back, [kept(at + 9, row) for at, row in enumerate(["qq", "lq"])])
+    assert [(a.column, a.state) for a in world.topic[said:]] == 2 * [("x0", State.OPENED)]
+
+
+def test_a_death_amid_an_ending_ends_it_later() -> None:
+    world = World()
+    series = world.begin()
+    world.all(series, of(["ll"]))
+    ending = series.end()
+    world.store[key(ending.memory)] = ending.memory
+    again = world.begin()
+    assert again.is_over
+    assert again.open_alerts() == ()
+    assert [a.reason for a in world.topic[-4:]] == 4 * [Reason.SILENT]
