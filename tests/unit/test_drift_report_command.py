@@ -33,7 +33,7 @@ def document(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
 def test_a_person_is_told_the_verdict_first(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert tell("--from", file) == ExitStatus.OK
     told = capsys.readouterr()
-    assert told.out.startswith("Drift: 45 of the 87 windows that could be judged have it (0.9 to")
+    assert told.out.startswith("Drift: 45 of the 87 windows that could be judged have it (0.87 to")
     lines = told.out.splitlines()
     columns = lines[lines.index("columns, the worst first") :]
     assert next(line for line in columns if "x threshold" in line).split()[0] == "car_value"
