@@ -18,6 +18,7 @@ from typing import Final
 
 from stream_app.core.drift.alerts import Alert, State
 from stream_app.core.drift.partial import Stream
+from stream_app.core.drift.rules import FAR
 from stream_app.core.drift.score_window import DISTRIBUTION, QUALITY, window_scores
 from stream_app.core.drift.statistics.binomial_tail import binomial_tail
 from stream_app.core.drift.window_report import Status, WindowReport
@@ -26,7 +27,7 @@ TARGET: Final = 0.01
 """Of windows without drift, the share whose greatest score is above the threshold."""
 
 SURE: Final = 0.01
-"""If so many windows or more come by chance less often than this, chance is no explanation."""
+"""If so many windows or more come by chance no more often, chance is no explanation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class Cell:
 
 
 NO_CELL: Final = Cell()
+
+_OVER: Final = frozenset({State.CLOSED, State.WITHDRAWN})
 
 Cells = Mapping[str, Cell]
 """By column; those without a score are not there."""
@@ -85,7 +88,7 @@ class Verdict(StrEnum):
     NOT_JUDGED = "not_judged"
     NONE = "none"
     BY_CHANCE = "by_chance"
-    """Some windows, but no more than chance may give."""
+    """Some windows, but no more than chance may give, and none of them is far beyond it."""
     DRIFT = "drift"
 
 
@@ -185,13 +188,27 @@ class DriftReport:
             return Verdict.NOT_JUDGED
         if not self.drifted:
             return Verdict.NONE
-        return Verdict.DRIFT if self.probability < SURE else Verdict.BY_CHANCE
+        # One window of one comes by chance in one of a hundred; the tail's last bits do not count.
+        by_chance = self.probability > SURE + 1e-12 and not self._is_far
+        return Verdict.BY_CHANCE if by_chance else Verdict.DRIFT
 
     @cached_property
     def ranks(self) -> tuple[Rank, ...]:
         """All columns, the worst first: by windows that are loud, then by the greatest ratio."""
         ranks = [self._rank(place) for place in range(len(self.newest.columns))]
         return tuple(sorted(ranks, key=_badness))
+
+    @property
+    def _is_far(self) -> bool:
+        """Whether one window alone is beyond doubt."""
+        return any(
+            cell.is_loud and cell.ratio > FAR for cells in self.cells for cell in cells.values()
+        )
+
+    @property
+    def open_alerts(self) -> tuple[Alert, ...]:
+        """The last records of those that are neither closed nor withdrawn, the worst first."""
+        return tuple(alert for alert in self.last_alerts if alert.state not in _OVER)
 
     @property
     def last_alerts(self) -> tuple[Alert, ...]:
@@ -253,8 +270,7 @@ def _loud(windows: tuple[Cells, ...]) -> frozenset[int]:
 
 
 def _urgency(alert: Alert) -> tuple[bool, int, int, str]:
-    is_over = alert.state in {State.CLOSED, State.WITHDRAWN}
-    return is_over, -alert.level, -alert.opened, alert.column
+    return alert.state in _OVER, -alert.level, -alert.opened, alert.column
 
 
 def _badness(rank: Rank) -> tuple[int, float, int]:

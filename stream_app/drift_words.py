@@ -16,7 +16,7 @@ _SPANS = ((_DAY_MS, "day"), (3_600_000, "hour"), (60_000, "minute"), (1_000, "se
 
 def verdict_lines(report: DriftReport) -> list[str]:
     """The verdict first; then what the newest window says, and what limits both."""
-    lines = [_verdict(report), *_newest(report), *_defects(report)]
+    lines = [_verdict(report), *_newest(report), *_defects(report), *_open_alerts(report)]
     if any(not window.head.exact for window in report.windows):
         lines.append("Delivery was at least once: in some windows rows may be counted twice.")
     if report.left_out:
@@ -29,7 +29,8 @@ def verdict_lines(report: DriftReport) -> list[str]:
 
 def _verdict(report: DriftReport) -> str:
     judged, drifted = len(report.judged), len(report.drifted)
-    chance = f"{report.expected:.1f} to be expected by chance"
+    chance = f"{_about(report.expected)} to be expected by chance"
+    have = "has" if drifted == 1 else "have"
     match report.verdict:
         case Verdict.NOT_JUDGED:
             if report.newest.calibration == "none":
@@ -39,12 +40,12 @@ def _verdict(report: DriftReport) -> str:
             return f"No drift: none of the {_windows(judged)} that could be judged ({chance})."
         case Verdict.BY_CHANCE:
             return (
-                f"{drifted:,} of the {_windows(judged)} that could be judged have drift: no more "
+                f"{drifted:,} of the {_windows(judged)} that could be judged {have} drift: no more "
                 f"than chance may give ({chance})."
             )
         case Verdict.DRIFT:
             return (
-                f"Drift: {drifted:,} of the {_windows(judged)} that could be judged have it "
+                f"Drift: {drifted:,} of the {_windows(judged)} that could be judged {have} it "
                 f"({chance})."
             )
 
@@ -71,6 +72,14 @@ def _defects(report: DriftReport) -> Iterator[str]:
             f"{_windows(len(report.defective))}, most of all in {worst.name} "
             f"({_windows(worst.defective)})."
         )
+
+
+def _open_alerts(report: DriftReport) -> Iterator[str]:
+    alerts = report.open_alerts
+    if alerts:
+        worst = f"{alerts[0].column} ({alerts[0].level.name.lower()})"
+        many = f"{len(alerts):,} alerts are open, the worst of {worst}."
+        yield many if len(alerts) > 1 else f"An alert is open: of {worst}."
 
 
 def facts(report: DriftReport) -> list[tuple[str, str]]:
@@ -142,6 +151,11 @@ def _span(length_ms: int) -> str:
             count = length_ms // unit_ms
             return f"{count:,} {name}{'s' if count > 1 else ''}"
     return f"{length_ms} ms"
+
+
+def _about(count: float) -> str:
+    """An expected number: with a digit or two."""
+    return f"{count:.2g}" if count < 1 else f"{count:,.0f}"
 
 
 def _windows(count: int) -> str:

@@ -53,8 +53,13 @@ MARKER_BY_FIXTURE = {
     "kafka_installed": "kafka",
     "registry_installed": "registry",
     "registry_url": "registry",
+    "browser": "browser",
 }
-NAME_BY_MARKER = {"kafka": "real Apache Kafka", "registry": "real schema registry"}
+NAME_BY_MARKER = {
+    "kafka": "real Apache Kafka",
+    "registry": "real schema registry",
+    "browser": "real browser",
+}
 
 
 @pytest.fixture(autouse=True)

@@ -25,7 +25,7 @@ from stream_app.core.drift.partial import Stream
 from stream_app.core.drift.report_window import WindowCounts, report_window
 from stream_app.core.drift.score_map import score_slots
 from stream_app.core.drift.watch import read_values
-from stream_app.core.drift.window_report import Status, WindowHead, WindowReport
+from stream_app.core.drift.window_report import ColumnReport, Status, WindowHead, WindowReport
 from stream_app.core.faults import Fault
 from stream_app.resources import example_dir
 from stream_app.settings import ModelSettings
@@ -37,6 +37,9 @@ WINDOW_MS = 2 * DAY_MS
 MIN_ROWS = 30
 GAP = range(20, 23)
 """Windows that are missing, by their place."""
+
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>'\"&<b>%{x}"
 
 
 @cache
@@ -94,6 +97,25 @@ def lifelike() -> list[WindowReport]:
 def told_again(window: WindowReport, **head: Any) -> WindowReport:
     """The same with another head."""
     return replace(window, head=replace(window.head, **head))
+
+
+def renamed(window: WindowReport, name: str) -> WindowReport:
+    """The same, with all names that come from data made this one."""
+
+    def column(each: ColumnReport) -> ColumnReport:
+        bars = tuple(replace(bar, name=name if bar.name else "") for bar in each.bars)
+        return replace(each, name=f"{name}{each.name}", bars=bars)
+
+    stream = replace(window.head.stream, model_name=name, model_version=name, role=name)
+    assert window.correlation is not None
+    return replace(
+        told_again(window, stream=stream),
+        columns=tuple(map(column, window.columns)),
+        correlation=replace(window.correlation, first=name, second=name),
+        worst_column=name,
+        worst_statistic=name,
+        calibration=name,
+    )
 
 
 def write_windows(path: Path, windows: Iterable[WindowReport]) -> Path:

@@ -6,6 +6,8 @@ from math import nan
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stream_app.adapters.drift.report_alerts import computed_alerts
+from stream_app.core.drift.alerts import State
 from stream_app.core.drift.rules import judge
 from stream_app.core.drift.score_window import DISTRIBUTION, window_scores
 from stream_app.core.drift.window_report import Status, WindowReport
@@ -53,11 +55,31 @@ def test_what_has_drift_is_what_rules_call_loud(places: list[int]) -> None:
         assert {name for name, cell in cells.items() if cell.is_loud} == {a.column for a in alerts}
 
 
+def nearly(window: WindowReport, times: float) -> WindowReport:
+    """A quiet window whose worst score is so many times its threshold."""
+    columns = list(window.columns)
+    first = columns[0].statistics[0]
+    loud = replace(first, score=times * window.threshold, is_large=True)
+    columns[0] = replace(columns[0], statistics=(loud, *columns[0].statistics[1:]))
+    return replace(window, columns=tuple(columns), greatest=loud.score, worst_column="car_value")
+
+
 def test_one_window_of_many_is_no_more_than_chance_gives() -> None:
-    found = report([*quiet_windows(), car_loan_windows()[50]])
+    windows = quiet_windows()
+    found = report([*windows[:7], nearly(windows[7], 1.5), *windows[8:]])
     assert len(found.drifted) == 1
     assert found.verdict is Verdict.BY_CHANCE
     assert "no more than chance may give" in verdict_lines(found)[0]
+
+
+def test_one_window_that_is_far_off_is_drift_however_many_are_quiet() -> None:
+    windows = quiet_windows()
+    assert report([nearly(windows[0], 3.1), *windows[1:]]).verdict is Verdict.DRIFT
+    assert report([nearly(windows[0], 2.9), *windows[1:]]).verdict is Verdict.BY_CHANCE
+
+
+def test_the_only_window_is_believed() -> None:
+    assert report([nearly(quiet_windows()[0], 1.5)]).verdict is Verdict.DRIFT
 
 
 def test_what_is_certain_but_small_is_no_drift() -> None:
@@ -110,6 +132,21 @@ def test_facts_are_sums_of_the_windows() -> None:
     assert told["still open"] == "3"
     assert told["windows"] == "3 of 2 days"
     assert told["time"] == "2018-12-29 to 2019-01-04 UTC"
+
+
+def test_open_alerts_are_told_and_come_first() -> None:
+    found = computed_alerts(whole())
+    over = replace(found.last_alerts[0], state=State.CLOSED)
+    mixed = replace(found, alerts=(over, *found.last_alerts[1:]))
+    assert mixed.last_alerts[-1] is over
+    levels = [alert.level for alert in mixed.open_alerts]
+    assert levels == sorted(levels, reverse=True)
+    assert over not in mixed.open_alerts
+    told = f"{len(levels)} alerts are open, the worst of {mixed.open_alerts[0].column} (critical)."
+    assert told in verdict_lines(mixed)
+    one = replace(found, alerts=(over, mixed.open_alerts[0]))
+    assert any(line.startswith("An alert is open: of ") for line in verdict_lines(one))
+    assert not any("open" in line for line in verdict_lines(replace(found, alerts=(over,))))
 
 
 def test_what_limits_the_verdict_is_told() -> None:

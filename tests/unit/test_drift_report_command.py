@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from stream_app.__main__ import main
+from stream_app.adapters.drift.report_source import FEWEST_WINDOWS, MOST_CELLS, MOST_WINDOWS
 from stream_app.errors import ExitStatus
 from tests.drift_windows import WINDOW_MS, car_loan_windows, lifelike, told_again, write_windows
 
@@ -32,7 +33,7 @@ def document(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
 def test_a_person_is_told_the_verdict_first(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert tell("--from", file) == ExitStatus.OK
     told = capsys.readouterr()
-    assert told.out.startswith("Drift: 45 of the 87 windows that could be judged have it (0.9 to")
+    assert told.out.startswith("Drift: 45 of the 87 windows that could be judged have it (0.87 to")
     lines = told.out.splitlines()
     columns = lines[lines.index("columns, the worst first") :]
     assert next(line for line in columns if "x threshold" in line).split()[0] == "car_value"
@@ -196,7 +197,10 @@ def test_the_help_says_what_is_bounded_and_what_it_ends_with(
 ) -> None:
     assert tell("--help") == ExitStatus.OK
     told = " ".join(capsys.readouterr().out.replace("│", " ").split())
-    assert "At most the newest 2,000 windows" in told
+    assert (
+        f"At most the newest {MOST_WINDOWS:,} windows are told of; of models of many columns "
+        f"{MOST_CELLS:,} by the columns, but no fewer than {FEWEST_WINDOWS}." in told
+    )
     assert "Exit status: 0 told, whatever it says; 65 there are no such windows" in told
     assert "pip install 'stream-app[reports]'" in told
 

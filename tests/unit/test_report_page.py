@@ -16,11 +16,10 @@ from stream_app.adapters.drift import report_data
 from stream_app.adapters.drift.report_alerts import computed_alerts
 from stream_app.adapters.drift.report_data import MOST_BARS, page_data
 from stream_app.adapters.drift.report_page import write_report
-from stream_app.core.drift.window_report import Bar, ColumnReport, WindowReport
+from stream_app.core.drift.window_report import Bar, WindowReport
 from stream_app.drift_report import DriftReport
-from tests.drift_windows import WINDOW_MS, car_loan_windows, told_again
+from tests.drift_windows import HOSTILE, WINDOW_MS, car_loan_windows, renamed, told_again
 
-HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>'\"&<b>%{x}"
 MADE = "made by a test"
 
 
@@ -67,25 +66,6 @@ def data_of(page: str) -> dict[str, Any]:
     assert found is not None
     document: dict[str, Any] = json.loads(found[1])
     return document
-
-
-def renamed(window: WindowReport, name: str) -> WindowReport:
-    """All names that come from data, made this one."""
-
-    def column(each: ColumnReport) -> ColumnReport:
-        bars = tuple(replace(bar, name=name if bar.name else "") for bar in each.bars)
-        return replace(each, name=f"{name}{each.name}", bars=bars)
-
-    stream = replace(window.head.stream, model_name=name, model_version=name, role=name)
-    assert window.correlation is not None
-    return replace(
-        told_again(window, stream=stream),
-        columns=tuple(map(column, window.columns)),
-        correlation=replace(window.correlation, first=name, second=name),
-        worst_column=name,
-        worst_statistic=name,
-        calibration=name,
-    )
 
 
 def test_names_from_data_make_no_element_and_run_nothing(tmp_path: Path) -> None:

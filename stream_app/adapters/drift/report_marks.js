@@ -98,7 +98,7 @@ const Marks = (() => {
         y0: 0,
         y1: 1,
         line: { color: colour("text"), width: 1 },
-        fillcolor: alpha(colour("text"), 0.12),
+        fillcolor: alpha(colour("text"), 0.06),
       },
     ];
   }
