@@ -99,9 +99,9 @@ def test_a_contender_leaves_an_answer_in_each_folder(tmp_path: Path) -> None:
         folder.mkdir()
     # $1 and $2 are -m and the module.
     program = _program(
-        tmp_path, f'shift 2; for f in "$@"; do echo "[\\"$f\\"]" > "$f/{ANSWER}"; done'
+        tmp_path, f'shift 2; for f in "$@"; do echo "{{\\"at\\": \\"$f\\"}}" > "$f/{ANSWER}"; done'
     )
-    assert ask("x", program, folders) == [[str(folder)] for folder in folders]
+    assert ask("x", program, folders) == [{"at": str(folder)} for folder in folders]
     assert json.loads((folders[0] / ANSWER).read_text(encoding="utf-8"))
 
 
