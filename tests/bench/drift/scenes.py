@@ -82,10 +82,11 @@ def scenes(loans: Loans, share: float = 1.0) -> list[Scene]:
         Scene("one of twelve columns +.1 sd", "step-1", own, stepped(0.1), steps, RUN, drifts=True),
         Scene("one of twelve columns +.3 sd", "step-3", own, stepped(0.3), steps, RUN, drifts=True),
     ]  # fmt: skip
-    return [_shortened(scene, share) for scene in found]
+    return [shortened(scene, share) for scene in found]
 
 
-def _shortened(scene: Scene, share: float) -> Scene:
+def shortened(scene: Scene, share: float) -> Scene:
+    """The first windows of a scene, in whole runs; two at least, if it has as many."""
     run = scene.run or 1
     windows = {
         size: max(min(2, count // run), int(share * count) // run) * run
