@@ -44,7 +44,8 @@ else
 demo: setup
 endif
 demo: ## Run the main job on an embedded cluster (KAFKA=real: a real Apache Kafka).
-	$(BIN)/stream-app demo --kafka $(KAFKA) $(DEMO_ARGS)
+	@mkdir -p build
+	$(BIN)/stream-app demo --kafka $(KAFKA) --report build/drift-report.html $(DEMO_ARGS)
 
 check: $(VENV)/.dev.stamp ## Static gates: format, lint, types.
 	$(BIN)/ruff format --check .

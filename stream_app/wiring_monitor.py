@@ -37,7 +37,7 @@ from stream_app.health import WorkerHealth
 from stream_app.monitor import Monitor, MonitorConfig
 from stream_app.patience import wait_for
 from stream_app.ports import Clock, Telemetry, Watchdog
-from stream_app.preflight_monitor import monitor_topics, require_complete
+from stream_app.preflight_monitor import MonitorTopics, monitor_topics, require_complete
 from stream_app.settings import Settings
 from stream_app.webhook import Webhook
 
@@ -130,11 +130,11 @@ def _keep_watching(process: _Process) -> None:
     """
     crashes = 0
     while not process.stop():
-        partitions = _wait_for_topics(process)
-        if not _wait_for_place(process) or partitions is None:
+        topics = _wait_for_topics(process)
+        if topics is None or not (topics.is_mock or _wait_for_place(process)):
             return
         began_s = time.monotonic()
-        fault = asyncio.run(_Life(process, partitions).run())
+        fault = asyncio.run(_Life(process, topics).run())
         process.health.assignment_seen = False
         if fault is None:
             crashes = 0
@@ -148,14 +148,14 @@ def _keep_watching(process: _Process) -> None:
         _sleep(process, crashes * _CRASH_PAUSE_S)
 
 
-def _wait_for_topics(process: _Process) -> int | None:
-    """Partitions of the windows topic; ``None``: told to stop."""
+def _wait_for_topics(process: _Process) -> MonitorTopics | None:
+    """Those of the monitor; ``None``: told to stop."""
 
-    def look() -> int:
+    def look() -> MonitorTopics:
         found = monitor_topics(process.settings)
         if found.missing:
             raise UnavailableError("\n".join(found.missing))
-        return found.partitions
+        return found
 
     wait_s = process.settings.start.wait_s
     return wait_for(look, wait_s, process.stop, process.watchdog)
@@ -200,9 +200,9 @@ def _sleep(process: _Process, seconds: float) -> None:
 class _Life:
     """One life of the Faust app, on an event loop of its own."""
 
-    def __init__(self, process: _Process, partitions: int) -> None:
+    def __init__(self, process: _Process, topics: MonitorTopics) -> None:
         self._process = process
-        self._partitions = partitions
+        self._topics = topics
         settings = process.settings
         self._credentials = Credentials(
             KafkaCredentialFiles(settings.kafka),
@@ -218,12 +218,13 @@ class _Life:
             settings,
             process.client_id,
             process.monitor,
-            lambda: read_published(settings, range(self._partitions)),
-            lambda: _holder(settings, process.client_id),
+            lambda: read_published(settings, range(self._topics.partitions)),
+            lambda: "" if self._topics.is_mock else _holder(settings, process.client_id),
+            check_crcs=not self._topics.is_mock,
         )
         fault: BaseException | None = None
         starting = asyncio.ensure_future(life.app.start())
-        with webhook_thread(settings, self._partitions, process):
+        with webhook_thread(settings, self._topics.partitions, process):
             try:
                 fault = await self._watch(life, starting)
             finally:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from stream_app.adapters.process.logs import configure_logging
 from stream_app.demo.answer import print_answer
-from stream_app.demo.options import DemoOptions, KafkaKind
+from stream_app.demo.options import PAGE, DemoOptions, KafkaKind
 from stream_app.demo.run import run_demo
 from stream_app.demo.screen import open_console
 from stream_app.demo.summary import Summary
@@ -64,22 +64,30 @@ def demo(
         Path | None,
         typer.Option(metavar="FILE", help="Write the summary as JSON.", show_default=False),
     ] = None,
+    report: Annotated[
+        Path, typer.Option(metavar="FILE", help="Where the page on drift goes; replaced.")
+    ] = PAGE,
     keep: Annotated[
         bool,
         typer.Option("--keep", help="Leave topics (with --bootstrap), settings file and logs."),
     ] = False,
 ) -> None:
-    """Show the whole job: events in, predictions and dead letters out.
+    """Show the whole job: events in, predictions, dead letters and drift out.
 
-    Two workers of one consumer group score car-loan applications, some of
-    them malformed on purpose. At the end all topics are read again to count
-    what was lost and what was repeated.
+    Two workers of one consumer group score car-loan applications, some of them malformed on
+    purpose; an aggregator adds up what they saw, a monitor raises alerts. Half-way the applicants
+    change. At the end all topics are read again to count what was lost and what was repeated, and
+    the windows of drift are computed again from a file.
 
-    Exit status: 0 nothing was, 65 something was, 75 nothing moved any more.
+    Exit status: 0 all is well, 65 something was lost, repeated or differs, 75 nothing moved any
+    more.
     """
-    options = DemoOptions.of(KafkaKind(kafka), bootstrap, events, workers, kill=kill, keep=keep)
+    options = DemoOptions.of(
+        KafkaKind(kafka), bootstrap, events, workers, kill=kill, keep=keep, page=report
+    )
     if summary is not None:
-        _require_writable(summary)
+        _require_writable("--summary", summary)
+    _require_writable("--report", report)
     # What matters is on the screen; a client's grumbling about a broker that went is not.
     configure_logging("error", "auto")
     logging.getLogger("librdkafka").setLevel(logging.CRITICAL)
@@ -100,7 +108,7 @@ def conclude(result: Summary, console: Console, path: Path | None) -> ExitStatus
     return ExitStatus.OK if result.ok else ExitStatus.DATA
 
 
-def _require_writable(path: Path) -> None:
+def _require_writable(option: str, path: Path) -> None:
     """Find out before the run, not after it; leaves what is there as it is.
 
     Raises:
@@ -108,4 +116,4 @@ def _require_writable(path: Path) -> None:
     """
     place = path if path.exists() else path.absolute().parent
     if path.is_dir() or not os.access(place, os.W_OK):
-        raise UsageError(f"--summary {path}: cannot be written; give the path of a file")
+        raise UsageError(f"{option} {path}: cannot be written; give the path of a file")

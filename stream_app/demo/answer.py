@@ -24,6 +24,7 @@ def print_answer(console: Console, summary: Summary) -> None:
         console.print(_predictions(summary))
     if summary.report.dead_letters:
         console.print(_dead_letters(summary))
+    console.print(_drift(summary))
     _print_verdict(console, summary)
 
 
@@ -97,6 +98,26 @@ def _dead_letters(summary: Summary) -> Table:
     for code, count in sorted(summary.report.dead_letters.items()):
         table.add_row(code, f"{count:,}", Text(summary.reasons.get(code, "-")))
     return table
+
+
+def _drift(summary: Summary) -> Table:
+    drift = summary.drift
+    table = _table("Drift")
+    table.show_header = False
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    same = "the same, computed again from a file of the events"
+    told = same if drift.live_equals_offline else "not the same as computed from a file"
+    table.add_row("windows", f"{drift.windows}; {told}")
+    table.add_row("first half", _alerts(drift.quiet_half_alerts))
+    columns = f": {', '.join(drift.columns)}" if drift.columns else ""
+    table.add_row("second half", Text(f"{_alerts(drift.drifted_half_alerts)}{columns}"))
+    table.add_row("report", Text(str(drift.page)))
+    return table
+
+
+def _alerts(count: int) -> str:
+    return "no alert" if not count else "1 alert" if count == 1 else f"{count} alerts"
 
 
 def _print_verdict(console: Console, summary: Summary) -> None:

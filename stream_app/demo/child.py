@@ -12,6 +12,7 @@ from typing import BinaryIO, Final
 from stream_app.errors import ExitStatus, FatalError
 
 _TAIL_LINES: Final = 15
+_LINE_LENGTH: Final = 400
 
 
 @dataclass(slots=True)
@@ -55,7 +56,7 @@ class Child:
     def tail(self) -> str:
         """The end of its log, for a person."""
         text = self.log_path.read_text(encoding="utf-8", errors="replace")
-        lines = text.splitlines()[-_TAIL_LINES:]
+        lines = [_cut(line) for line in text.splitlines()[-_TAIL_LINES:]]
         return "\n".join([f"the end of the log of {self.what}:", *(f"  {x}" for x in lines)])
 
     def kill(self) -> None:
@@ -83,3 +84,7 @@ def ended_badly(statuses: dict[str, int]) -> list[str]:
 
 def _told(status: int) -> str:
     return signal.Signals(-status).name if status < 0 else f"status {status}"
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= _LINE_LENGTH else f"{line[:_LINE_LENGTH]} ..."

@@ -12,7 +12,7 @@ from typing import Final
 
 from stream_app.adapters.demo.clients import delete_traces
 from stream_app.adapters.kafka.admin import KafkaAdmin
-from stream_app.adapters.kafka.topic_plan import PlanOptions, plan_topics
+from stream_app.adapters.kafka.topic_plan import PlanOptions, TopicPlan, plan_topics
 from stream_app.adapters.kafka.topics import create_topics
 from stream_app.adapters.local_kafka import LocalKafka, MockCluster
 from stream_app.adapters.local_kafka.pins import KAFKA_VERSION
@@ -26,7 +26,6 @@ Say = Callable[[str], None]
 _KEPT_FOR_EVER_MS: Final = -1
 """Records carry the time of their event, which may be years ago."""
 
-_ROLES: Final = frozenset({"input", "predictions", "dlq", "partials"})
 _VISIBLE_WITHIN_S: Final = 10.0
 _LOOK_EVERY_S: Final = 0.05
 
@@ -117,14 +116,17 @@ def _own(options: DemoOptions, say: Say) -> Iterator[Cluster]:
 
 
 def _topics(settings: Settings) -> tuple[str, ...]:
-    outcomes = settings.predictions_topic, settings.dlq_topic
-    return settings.input.topic, *outcomes, settings.partials_topic
+    return tuple(plan.name for plan in _plan(settings))
+
+
+def _plan(settings: Settings) -> tuple[TopicPlan, ...]:
+    options = PlanOptions(partitions=PARTITIONS, retention_ms=_KEPT_FOR_EVER_MS, with_input=True)
+    return plan_topics(settings, options)
 
 
 def _make_topics(settings: Settings) -> None:
     admin = KafkaAdmin(settings.kafka)
-    options = PlanOptions(partitions=PARTITIONS, retention_ms=_KEPT_FOR_EVER_MS, with_input=True)
-    create_topics(admin, [p for p in plan_topics(settings, options) if p.role in _ROLES])
+    create_topics(admin, _plan(settings))
     deadline_s = time.monotonic() + _VISIBLE_WITHIN_S
     wanted = set(_topics(settings))
     while not wanted <= admin.partition_counts().keys():
@@ -138,7 +140,7 @@ def _make_topics(settings: Settings) -> None:
 
 def _remove(settings: Settings, say: Say) -> None:
     try:
-        left = delete_traces(settings)
+        left = delete_traces(settings, _topics(settings))
     except StreamAppError as exc:
         left = [str(exc)]
     if left:

@@ -5,6 +5,7 @@ Decides defaults and refuses what a cluster cannot do. Knows no clients and no p
 
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Final, Self
 
 from stream_app.errors import UsageError
@@ -15,6 +16,7 @@ PARTITIONS: Final = 4
 STEADY_PER_SECOND: Final = 2_000
 STEADY_SECONDS: Final = 3
 MALFORMED_SHARE: Final = 0.01
+PAGE: Final = Path("drift-report.html")
 SEED: Final = 20_251_122
 """Of the choice of events that are broken, so that every run breaks the same ones."""
 
@@ -46,6 +48,7 @@ class DemoOptions:
         workers: Scorer processes.
         kill: Whether one of them is killed half-way.
         keep: Whether topics, settings and logs stay.
+        page: Where the report on drift goes.
     """
 
     kafka: KafkaKind
@@ -54,6 +57,7 @@ class DemoOptions:
     workers: int
     kill: bool
     keep: bool
+    page: Path = PAGE
 
     @classmethod
     def of(
@@ -65,6 +69,7 @@ class DemoOptions:
         *,
         kill: bool | None = None,
         keep: bool = False,
+        page: Path = PAGE,
     ) -> Self:
         """Fill in what was not given.
 
@@ -93,6 +98,7 @@ class DemoOptions:
             workers=workers,
             kill=kafka is KafkaKind.REAL if kill is None else kill,
             keep=keep,
+            page=page,
         )
 
     @property

@@ -1,4 +1,4 @@
-"""The acts of the demo: the workers join, a warm-up, a steady part, a burst, perhaps a death.
+"""The acts of the demo: workers join, a warm-up, a steady part, a burst, perhaps a death, drift.
 
 Decides what is measured in which act. Latency: in the steady part, from handing an event to the
 client until a reader who sees only what was committed has its prediction. Throughput: in the
@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from stream_app.adapters.demo.clients import EventSender, OutcomeReader
+from stream_app.demo.drift import Watch
 from stream_app.demo.events import Events
 from stream_app.demo.fleet import Fleet
 from stream_app.demo.measure import latencies, percentile, rate
@@ -75,6 +76,13 @@ class Play:
         self.screen.say(f"burst: {len(events):,} events at once")
         self.traffic.burst(events, self._outage)
         self.traffic.wait(self._burst_over)
+
+    def drift(self, watch: Watch) -> None:
+        """Nothing comes any more: all windows are told of, and judged."""
+        self.traffic.phase = "windows of drift are closed"
+        self.traffic.wait(lambda: watch.has_counted(self.reader.predictions))
+        self.traffic.phase = "the monitor judges them"
+        self.traffic.wait(watch.has_alerted)
 
     def measured(self) -> Measured:
         """The numbers of all acts that took place."""

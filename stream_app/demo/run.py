@@ -21,6 +21,7 @@ from stream_app.adapters.local_kafka.workdir import WorkFolder
 from stream_app.adapters.verifier.reader import verify
 from stream_app.demo.child import ended_badly
 from stream_app.demo.clusters import Cluster, open_cluster
+from stream_app.demo.drift import DriftVerdict, Watch, judge_drift
 from stream_app.demo.events import prepare_events
 from stream_app.demo.fleet import Fleet
 from stream_app.demo.options import DemoOptions
@@ -35,6 +36,9 @@ from stream_app.verify import Isolation, Report
 
 Judge = Callable[[Settings, Isolation], Report]
 """Re-reads the topics and says what was lost and what was repeated."""
+
+SENT_FILE: Final = "sent.avro"
+"""In the folder of the run: the events that were sent and are sound."""
 
 _COMMIT_WITHIN_S: Final = 5.0
 _PACKAGES: Final = ("stream-app", "confluent-kafka", "onnxruntime", "fastavro", "numpy")
@@ -101,24 +105,31 @@ def _tell(
     )
     for index in range(options.workers):
         fleet.start(index)
+    fleet.accompany("the drift aggregator", ["drift", "aggregate"])
+    fleet.accompany("the drift monitor", ["monitor"])
     events = prepare_events(options)
+    events.write(folder / SENT_FILE)
+    watch = Watch(settings)
     play = stack.enter_context(open_play(options, settings, events, fleet, screen, patience_s))
-    stalled = _perform(play)
+    stalled = _perform(play, watch)
     faults = ended_badly(fleet.stop(STOP_WITHIN_S)) + play.refused()
-    screen.say("workers have drained and stopped; reading all topics again")
+    screen.say("all processes have drained and stopped; reading all topics again")
     report = judge(settings, cluster.isolation)
     if stalled is not None and report.lost.count == 0:
         raise stalled
-    return _summary(play, report, faults, _versions(cluster))
+    screen.say("computing the windows of drift again, from a file of the events")
+    drift = judge_drift(watch, config, folder / SENT_FILE, events.drift_from_ms, options.page)
+    return _summary(play, report, drift, faults, _versions(cluster))
 
 
-def _perform(play: Play) -> StalledError | None:
+def _perform(play: Play, watch: Watch) -> StalledError | None:
     """All acts; a stall is returned, for the verdict may explain it: a lost event never comes."""
     try:
         play.await_workers()
         play.warm_up()
         play.steady()
         play.burst()
+        play.drift(watch)
     except StalledError as exc:
         return exc
     return None
@@ -145,7 +156,13 @@ def _plural(workers: int) -> str:
     return "1 scorer process" if workers == 1 else f"{workers} scorer processes"
 
 
-def _summary(play: Play, report: Report, faults: list[str], versions: dict[str, str]) -> Summary:
+def _summary(
+    play: Play,
+    report: Report,
+    drift: DriftVerdict,
+    faults: list[str],
+    versions: dict[str, str],
+) -> Summary:
     options = play.options
     return Summary(
         kafka=options.kafka.value,
@@ -157,6 +174,7 @@ def _summary(play: Play, report: Report, faults: list[str], versions: dict[str, 
         seconds=play.screen.elapsed_s,
         measured=play.measured(),
         report=report,
+        drift=drift,
         faults_seen=tuple(faults),
         examples=tuple(example for _, example in sorted(play.reader.examples.items())),
         reasons=play.reader.reasons,

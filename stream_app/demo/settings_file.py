@@ -16,6 +16,9 @@ from stream_app.settings import ENV_PREFIX
 EXAMPLE = "car_loan"
 STOP_WITHIN_S = 10.0
 
+WINDOW_S = 7 * 86_400
+"""Of event time."""
+
 _SESSION_S = 6.0
 """How long a killed worker's partitions wait for another owner."""
 
@@ -93,6 +96,8 @@ def _sections(
         "registry": {"unknown_retry_s": 0},
         "model": {"repository": str(example_dir(EXAMPLE) / "models"), "name": EXAMPLE},
         "start": {"new_group": "earliest", "wait_s": 30},
+        # The example has an event every nine minutes: a thousand of them to a window.
+        "drift": {"counting": "on", "window_s": WINDOW_S, "idle_after_s": 1.0},
         "http": {"enabled": False},
         "worker": {"state_dir": str(folder / "slots"), "grace_period_s": STOP_WITHIN_S},
         "log": {"format": "json"},

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from stream_app.demo.drift import DriftVerdict
 from stream_app.verify import Report
 
 
@@ -46,6 +47,7 @@ class Summary:
         seconds: From start to verdict.
         measured: While it ran.
         report: The verifier's verdict.
+        drift: That on windows of drift.
         faults_seen: What else went wrong on the way, one line each.
         examples: Some predictions, decoded.
         reasons: What the first dead letter of each code says.
@@ -61,6 +63,7 @@ class Summary:
     seconds: float
     measured: Measured
     report: Report
+    drift: DriftVerdict
     faults_seen: tuple[str, ...]
     examples: tuple[Mapping[str, Any], ...]
     reasons: Mapping[str, str]
@@ -90,7 +93,7 @@ class Summary:
                 f"dead letters by code are {_told(report.dead_letters)}, expected those of the "
                 f"events broken on purpose: {_told(self.planted)}"
             )
-        return found
+        return found + self.drift.faults
 
     @property
     def ok(self) -> bool:
@@ -120,6 +123,7 @@ class Summary:
             "latency_records": measured.latency_records,
             "take_over_s": _rounded(measured.take_over_s, 3),
             "seconds": round(self.seconds, 3),
+            "drift": self.drift.to_json(),
             "versions": dict(self.versions),
             "verdict": report.to_json(),
         }

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from stream_app.cli.demo import conclude
+from stream_app.demo.drift import DriftVerdict
 from stream_app.demo.measure import latencies, percentile, rate
 from stream_app.demo.summary import Measured, Summary
 from stream_app.errors import ExitStatus
@@ -38,6 +39,14 @@ GOOD = Summary(
         predictions=990,
         dead_letters={"TOO_SHORT": 6, "TOMBSTONE": 4},
     ),
+    drift=DriftVerdict(
+        windows=27,
+        differences=(),
+        quiet_half_alerts=0,
+        drifted_half_alerts=2,
+        columns=("car_value", "[b]salary"),
+        page=Path("drift-report.html"),
+    ),
     faults_seen=(),
     examples=(
         {
@@ -52,6 +61,10 @@ GOOD = Summary(
     versions={"python": "3.11"},
 )
 ONE = Finding(1, ("events[0]@7",))
+
+
+def with_drift(**changes: object) -> Summary:
+    return dataclasses.replace(GOOD, drift=dataclasses.replace(GOOD.drift, **changes))  # type: ignore[arg-type]  # names and values of fields
 
 
 def with_report(**changes: object) -> Summary:
@@ -74,6 +87,14 @@ def test_the_summary_has_the_keys_that_are_promised() -> None:
         "workers": 2,
         "killed": ["worker 1 (SIGKILL) after 500 outcomes"],
         "seconds": 12.346,
+        "drift": {
+            "windows": 27,
+            "live_equals_offline": True,
+            "quiet_half_alerts": 0,
+            "drifted_half_alerts": 2,
+            "columns": ["car_value", "[b]salary"],
+            "report": "drift-report.html",
+        },
         "versions": {"python": "3.11"},
     }
     assert {key: written[key] for key in promised} == promised
@@ -87,6 +108,11 @@ def test_the_summary_has_the_keys_that_are_promised() -> None:
         (with_report(lost=ONE, predictions=989), "lost: 1, first events[0]@7"),
         (with_report(duplicated=ONE, predictions=991), "duplicated: 1, first events[0]@7"),
         (with_report(torn=ONE), "torn: 1, first events[0]@7"),
+        (with_drift(windows=0), "drift: no window was told of"),
+        (
+            with_drift(differences=("2019-01-03: live aa, of the file bb",)),
+            "drift: 1 windows differ from those of the file: 2019-01-03: live aa, of the file bb",
+        ),
         (
             with_report(promise=Promise.AT_LEAST_ONCE, duplicated=ONE, predictions=991),
             "duplicated: 1, first events[0]@7",
@@ -128,6 +154,7 @@ def test_a_good_run_reads_well_at_any_width(width: int, tmp_path: Path) -> None:
     words = " ".join(shown.split())
     assert "nothing was lost, nothing was repeated." in words
     assert "[b]7" in shown
+    assert "2 alerts: car_value, [b]salary" in words
 
 
 def test_latency_counts_only_events_seen_at_both_ends() -> None:

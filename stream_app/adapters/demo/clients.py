@@ -8,7 +8,7 @@ what the moments mean.
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
@@ -239,13 +239,12 @@ _READER_PROPERTIES = {
 }
 
 
-def delete_traces(settings: Settings) -> list[str]:
-    """Remove the topics and the group of this run from a cluster that lives on.
+def delete_traces(settings: Settings, topics: Sequence[str]) -> list[str]:
+    """Remove the topics and the groups of this run from a cluster that lives on.
 
     Returns:
         What could not be removed, and why.
     """
     admin = KafkaAdmin(settings.kafka)
-    outputs = [settings.predictions_topic, settings.dlq_topic, settings.partials_topic]
-    topics = [settings.input.topic, *outputs]
-    return remove_topics_and_groups(admin, topics, [settings.kafka.group])
+    groups = [settings.kafka.group, settings.drift_group, settings.monitor_group]
+    return remove_topics_and_groups(admin, topics, groups)

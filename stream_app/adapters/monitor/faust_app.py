@@ -114,6 +114,7 @@ class MonitorApp:
         monitor: Deals with records.
         read_published: All records of the alerts topic; blocks, and is called on a thread.
         is_taken: Whether another is the group's member now; likewise.
+        check_crcs: Whether checksums of what is read are checked.
     """
 
     def __init__(
@@ -123,6 +124,8 @@ class MonitorApp:
         monitor: Monitor,
         read_published: Callable[[], Iterable[Alert]],
         is_taken: Callable[[], str],
+        *,
+        check_crcs: bool = True,
     ) -> None:
         self._monitor = monitor
         self._read_published = read_published
@@ -132,7 +135,9 @@ class MonitorApp:
         """The member that took our place while we were away."""
         self.is_ready = False
         """Whether windows are judged as they come."""
-        self.app = MendedApp(settings.monitor_group, **_options(settings, client_id))
+        self.app = MendedApp(
+            settings.monitor_group, **_options(settings, client_id), broker_check_crcs=check_crcs
+        )
         self._windows = self.app.topic(
             settings.windows_topic,
             key_serializer=_RAW,
