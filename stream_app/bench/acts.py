@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from stream_app.bench.children import wait_both
 from stream_app.bench.figures import CurvePoint, Figures, Latencies, Latency, Result
-from stream_app.bench.options import ClusterKind, Contender, turns
+from stream_app.bench.options import COUNTED, ClusterKind, Contender, turns
 from stream_app.bench.orders import ChildError, Kind
 from stream_app.bench.stage import Stage, kind_of, points_of
 from stream_app.errors import RetriableError
@@ -84,6 +84,8 @@ def ways(chosen: tuple[Contender, ...]) -> list[Waiting]:
         name = f"{echoes[-1]}, no transactions"
         found.append(Waiting(name, echoes[-1], {"delivery": "at_least_once"}))
     for contender in chosen:
+        if contender in COUNTED:
+            continue
         if contender is not Contender.ONNX:
             found.append(Waiting(contender.value, contender, {}))
         if contender.is_product:
@@ -135,6 +137,8 @@ def _latency(stage: Stage, way: Waiting, turn: str) -> Latency:
     finally:
         probe.end()
         worker.end()
+    if "delivery" not in way.overrides and answer["sent"]:
+        stage.note_partials(way.contender, settings, answer["sent"], answer["rate"])
     stage.cluster.drop(topics)
     return Latency(answer["rate"], answer["sent"], tuple(answer["latencies_s"]))
 

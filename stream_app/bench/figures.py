@@ -184,6 +184,21 @@ class Latencies:
 
 
 @dataclass(frozen=True, slots=True)
+class PartialBytes:
+    """What telling of drift took in one run.
+
+    Attributes:
+        contender: Who.
+        per_second: Events, as they came or could be carried.
+        each: Bytes of partials an event, uncompressed.
+    """
+
+    contender: str
+    per_second: float
+    each: float
+
+
+@dataclass(frozen=True, slots=True)
 class CurvePoint:
     """What the model costs at one batch size.
 

@@ -43,6 +43,8 @@ class Contender(StrEnum):
     ECHO_NATIVE = "echo-native"
     PUBLIC = "stream-app-public"
     NATIVE = "stream-app-native"
+    PUBLIC_WITHOUT_DRIFT = "stream-app-public-without-drift"
+    NATIVE_WITHOUT_DRIFT = "stream-app-native-without-drift"
     ONNX = "onnx"
 
     @property
@@ -53,12 +55,12 @@ class Contender(StrEnum):
     @property
     def client(self) -> str:
         """The Kafka client; empty for none of ours."""
-        return self.value.rpartition("-")[2] if self in _WITH_A_CLIENT else ""
+        return _CLIENTS.get(self, "")
 
     @property
     def scores(self) -> bool:
         """Whether predictions come out."""
-        return self in {Contender.PLAIN_LOOP, Contender.PUBLIC, Contender.NATIVE}
+        return self is Contender.PLAIN_LOOP or self.is_product
 
     @property
     def echoes(self) -> bool:
@@ -68,16 +70,31 @@ class Contender(StrEnum):
     @property
     def is_product(self) -> bool:
         """Whether it is stream-app itself."""
-        return self in {Contender.PUBLIC, Contender.NATIVE}
+        return self in COUNTED or self in COUNTED.values()
 
 
-_WITH_A_CLIENT = frozenset(Contender) - {Contender.PLAIN_LOOP, Contender.ONNX}
+COUNTED: Final = {
+    Contender.PUBLIC_WITHOUT_DRIFT: Contender.PUBLIC,
+    Contender.NATIVE_WITHOUT_DRIFT: Contender.NATIVE,
+}
+"""Of each that counts no drift, the same one that does."""
+
+_CLIENTS: Final = {
+    Contender.ECHO_PUBLIC: "public",
+    Contender.ECHO_NATIVE: "native",
+    Contender.PUBLIC: "public",
+    Contender.NATIVE: "native",
+    Contender.PUBLIC_WITHOUT_DRIFT: "public",
+    Contender.NATIVE_WITHOUT_DRIFT: "native",
+}
 _MEANINGS: Final = {
     Contender.PLAIN_LOOP: "by hand: fastavro a record, ONNX Runtime a batch",
     Contender.ECHO_PUBLIC: "Kafka alone, the public client",
     Contender.ECHO_NATIVE: "Kafka alone, the native client",
     Contender.PUBLIC: "kafka.client = public",
     Contender.NATIVE: "kafka.client = native",
+    Contender.PUBLIC_WITHOUT_DRIFT: "the same with drift.counting = off",
+    Contender.NATIVE_WITHOUT_DRIFT: "likewise",
     Contender.ONNX: "the model alone",
 }
 
@@ -152,7 +169,8 @@ def contenders(only: Sequence[str]) -> tuple[Contender, ...]:
     """
     wanted: set[Contender] = set()
     for name in only:
-        found = {each for each in Contender if each == name or each.startswith(f"{name}-")}
+        found = {each for each in Contender if each == name}
+        found = found or {each for each in Contender if each.startswith(f"{name}-")}
         if not found:
             names = ", ".join(Contender)
             raise UsageError(f"--only {name}: no contender of this name; there are {names}")

@@ -8,8 +8,15 @@ from dataclasses import asdict, dataclass, field
 from typing import Final
 
 from stream_app.bench.advice import Advice
-from stream_app.bench.figures import CurvePoint, Figures, Latencies, Result, Spread
-from stream_app.bench.options import Contender
+from stream_app.bench.figures import (
+    CurvePoint,
+    Figures,
+    Latencies,
+    PartialBytes,
+    Result,
+    Spread,
+)
+from stream_app.bench.options import COUNTED, Contender
 
 FORMAT: Final = 1
 PERCENTILES: Final = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
@@ -34,6 +41,7 @@ class Report:
         curve: Of the model.
         latencies: By the way's name.
         advice: What to set.
+        partials: What telling of drift took, by run.
         compared: Predictions held against another contender's.
         notes: What a reader must know.
         faults: Why no figure may be believed; empty for a good run.
@@ -53,6 +61,7 @@ class Report:
     curve: Sequence[CurvePoint] = ()
     latencies: Mapping[str, Latencies] = field(default_factory=dict)
     advice: Sequence[Advice] = ()
+    partials: Sequence[PartialBytes] = ()
     compared: int = 0
     notes: Sequence[str] = ()
     faults: Sequence[str] = ()
@@ -68,6 +77,12 @@ class Report:
             return None
         mine, theirs = self.results[contender].per_second, self.results[to].per_second
         return mine.median / theirs.median
+
+    def drift_cost(self, contender: Contender) -> float | None:
+        """The share of throughput that counting drift costs; ``None`` when not measured."""
+        without = {counted: other for other, counted in COUNTED.items()}.get(contender)
+        ratio = self.ratio(contender, without) if without is not None else None
+        return None if ratio is None else 1.0 - ratio
 
     def to_json(self) -> dict[str, object]:
         """Plain values for ``json.dumps``."""
@@ -90,6 +105,14 @@ class Report:
             "contenders": {c.value: self._contender(c) for c in self.results},
             "model_cost": [asdict(point) for point in self.curve],
             "latency": {name: _latency(found) for name, found in self.latencies.items()},
+            "drift": {
+                "cost": {
+                    contender.value: _rounded(self.drift_cost(contender), 4)
+                    for contender in COUNTED.values()
+                    if contender in self.results
+                },
+                "partials": [asdict(each) for each in self.partials],
+            },
             "recommendations": [asdict(each) for each in self.advice],
         }
 

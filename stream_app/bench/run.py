@@ -15,8 +15,10 @@ from typing import Final
 from rich.console import Console
 
 from stream_app.adapters.avro.warm_kernels import warm_kernels
+from stream_app.adapters.drift.reference_file import REFERENCE_FILE
 from stream_app.adapters.kafka.clients import native_fault
 from stream_app.adapters.local_kafka.workdir import WorkFolder
+from stream_app.adapters.model.repository import resolve_version
 from stream_app.bench.acts import draw_profile, measure_curve, measure_latencies, run_rounds
 from stream_app.bench.advice import Advice, Situation, advise
 from stream_app.bench.checks import Scores
@@ -25,7 +27,7 @@ from stream_app.bench.clusters import open_cluster
 from stream_app.bench.cores import Cores, kept_apart
 from stream_app.bench.figures import CurvePoint, Latencies, Result
 from stream_app.bench.machine import describe_machine, today, versions
-from stream_app.bench.options import BenchOptions, Contender
+from stream_app.bench.options import COUNTED, BenchOptions, Contender
 from stream_app.bench.report import Report
 from stream_app.bench.screen import Screen
 from stream_app.bench.stage import Stage
@@ -122,9 +124,24 @@ def _who_can(
         chosen = [each for each in chosen if each not in {Contender.ONNX, Contender.PLAIN_LOOP}]
         provider = settings.model.execution_provider
         notes.append(f"without yardsticks that score on the CPU: the model runs on {provider}")
+    if not _counts_drift(options, settings):
+        left_out = [each for each in chosen if each in COUNTED]
+        chosen = [each for each in chosen if each not in COUNTED]
+        if left_out:
+            notes.append("nothing on drift: it is not counted, or the model has no reference")
     if not chosen:
         raise UsageError(f"--only: none of those can run here; {'; '.join(notes)}")
     return tuple(chosen), notes
+
+
+def _counts_drift(options: BenchOptions, settings: Settings) -> bool:
+    if settings.drift.counting == "off":
+        return False
+    if options.model is not None:
+        return True
+    model = settings.model
+    version = resolve_version(model.repository, model.name, model.version)
+    return (model.repository / model.name / version / REFERENCE_FILE).exists()
 
 
 def _on_cpu(settings: Settings) -> bool:
@@ -178,6 +195,7 @@ def _report(
         curve=curve,
         latencies=latencies,
         advice=advice,
+        partials=stage.partials,
         compared=stage.scores.compared,
         notes=[
             *notes,

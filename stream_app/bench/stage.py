@@ -4,17 +4,17 @@ Decides how one contender is run once, and that its topics are read again and re
 next one starts.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from stream_app.adapters.bench.topics import read_content
+from stream_app.adapters.bench.topics import read_content, value_bytes
 from stream_app.adapters.verifier.records import PredictionReader
 from stream_app.bench.checks import Outputs, Scores, count_faults, echo_faults
 from stream_app.bench.children import Children
 from stream_app.bench.clusters import Cluster
 from stream_app.bench.cores import Cores
-from stream_app.bench.figures import Figures
-from stream_app.bench.options import BenchOptions, Contender
+from stream_app.bench.figures import Figures, PartialBytes
+from stream_app.bench.options import COUNTED, BenchOptions, Contender
 from stream_app.bench.orders import Kind, Order
 from stream_app.bench.screen import Screen
 from stream_app.bench.workload import SAMPLE_ROWS, Workload
@@ -39,6 +39,7 @@ class Stage:
         screen: Where it is seen.
         scores: Predictions to hold others against.
         faults: Found so far, one line each.
+        partials: What telling of drift took, a line a run.
     """
 
     options: BenchOptions
@@ -49,6 +50,7 @@ class Stage:
     screen: Screen
     scores: Scores
     faults: list[str]
+    partials: list[PartialBytes] = field(default_factory=list)
 
     def settings(self, overrides: dict[str, str]) -> Settings:
         """Those of one run."""
@@ -88,8 +90,18 @@ class Stage:
         answer = self.children.run(self.order(kind_of(contender), overrides), who, before)
         figures = Figures.of(answer)
         self._check(contender, who, settings, figures)
+        self.note_partials(contender, settings, figures.records, figures.per_second)
         cluster.drop(topics)
         return figures
+
+    def note_partials(
+        self, contender: Contender, settings: Settings, events: int, per_second: float
+    ) -> None:
+        """Look how large the partials of a run of the product are, before they are dropped."""
+        if contender.is_product and contender not in COUNTED:
+            size = value_bytes(self.cluster.kafka, settings.partials_topic)
+            if size:
+                self.partials.append(PartialBytes(contender.value, per_second, size / events))
 
     def _check(self, contender: Contender, who: str, settings: Settings, figures: Figures) -> None:
         kafka, partitions = self.cluster.kafka, self.workload.partitions

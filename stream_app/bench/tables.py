@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from stream_app.bench.figures import Latencies, Result, Spread
-from stream_app.bench.options import Contender
+from stream_app.bench.options import COUNTED, Contender
 from stream_app.bench.report import PERCENTILES, Report
 
 Row = list[object]
@@ -56,6 +56,20 @@ def latency(latencies: Mapping[str, Latencies]) -> tuple[list[str], list[Row]]:
         for name, found in latencies.items()
     ]
     return ["", "p50 ms", "p99 ms", "p99.9 ms", "greatest"], rows
+
+
+def drift(report: Report) -> tuple[list[str], list[Row]]:
+    """Columns and rows: what counting drift costs, and how much is written of it."""
+    columns = ["", "costs of throughput", "events/s", "partials, bytes an event"]
+    rows: list[Row] = []
+    for contender in COUNTED.values():
+        runs = [each for each in report.partials if each.contender == contender.value]
+        cost = report.drift_cost(contender)
+        for at, each in enumerate(sorted(runs, key=lambda run: run.per_second)):
+            told = "" if at else _share(cost)
+            name = "" if at else contender.value
+            rows.append([name, told, f"{each.per_second:,.0f}", f"{each.each:.2f}"])
+    return columns, rows
 
 
 def model_cost(report: Report) -> tuple[list[str], list[Row]]:

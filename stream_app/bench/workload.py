@@ -18,7 +18,13 @@ from stream_app.adapters.bench.topics import Content, TopicWriter, copy_records,
 from stream_app.adapters.kafka.admin import KafkaAdmin
 from stream_app.bench.clusters import Cluster
 from stream_app.bench.events import EXAMPLE, make_readings
-from stream_app.bench.options import LEAST_RECORDS, PARTITIONS, BenchOptions, Contender
+from stream_app.bench.options import (
+    COUNTED,
+    LEAST_RECORDS,
+    PARTITIONS,
+    BenchOptions,
+    Contender,
+)
 from stream_app.core.columns import OutputBatch
 from stream_app.errors import DataError
 from stream_app.resources import example_dir, schema_path
@@ -63,8 +69,10 @@ class Workload:
     def of_run(self, contender: Contender, turn: str) -> dict[str, str]:
         """Settings of one run: a group and outputs of its own."""
         run = self.run_name(contender, turn)
-        client = {"kafka.client": contender.client} if contender.client else {}
-        return {**self.overrides, **client, **outputs_of(run), "kafka.group": run}
+        own = {"kafka.client": contender.client} if contender.client else {}
+        if contender in COUNTED:
+            own["drift.counting"] = "off"
+        return {**self.overrides, **own, **outputs_of(run), "kafka.group": run}
 
 
 def outputs_of(run: str) -> dict[str, str]:

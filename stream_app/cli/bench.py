@@ -99,6 +99,8 @@ def bench(
 
     - stream-app-public, stream-app-native: the worker, by kafka.client
 
+    - stream-app-...-without-drift: the same, counting no drift
+
     - onnx: the model alone, which no worker can beat
 
     So a ratio holds where absolute figures depend on the machine. Afterwards
@@ -153,6 +155,7 @@ def show(report: Report) -> None:
     parts = [
         ("Records a second, median and range", tables.throughput(report)),
         ("Where the working thread's time goes", tables.steps(report)),
+        ("What drift costs", tables.drift(report)),
         ("The model alone, by rows a batch", tables.model_cost(report)),
         (_latency_title(report), tables.latency(report.latencies)),
         ("Recommended", tables.advice(report)),

@@ -14,7 +14,7 @@ import pytest
 from confluent_kafka import Consumer, Producer
 
 from stream_app.bench.events import make_readings
-from stream_app.bench.options import Contender
+from stream_app.bench.options import COUNTED, Contender
 from stream_app.errors import ExitStatus
 from stream_app.resources import example_dir
 from tests.kafka_fixtures import RealKafka, unique
@@ -66,11 +66,17 @@ def test_everybody_carries_every_record_on_the_mock(tmp_path: Path) -> None:
     status, document, told = run(tmp_path, "--kafka", "mock", "--rate", "0")
     assert status == ExitStatus.OK, told
     assert_sound(document)
-    native = {Contender.NATIVE, Contender.ECHO_NATIVE}
-    found = set(document["contenders"])
+    native = {Contender.NATIVE, Contender.ECHO_NATIVE, Contender.NATIVE_WITHOUT_DRIFT}
+    found = {Contender(name) for name in document["contenders"]}
     assert found in ({*Contender}, {*Contender} - native)
-    # A hundred of each of four partitions, of the second and of the third who scores.
-    assert document["predictions_compared"] in {400, 800}
+    # A hundred of each of four partitions, of all who score but the first.
+    scoring = sum(each.scores for each in found)
+    assert document["predictions_compared"] == 400 * (scoring - 1)
+    cost = document["drift"]["cost"]
+    assert set(cost) == {*COUNTED.values()} & found
+    assert all(share < 1 for share in cost.values())
+    (first, *_) = document["drift"]["partials"]
+    assert 0 < first["each"] < 100
     assert document["model_cost"]
     assert [each["setting"] for each in document["recommendations"]] == [
         "batch.max_records",

@@ -77,7 +77,11 @@ def test_a_name_may_be_of_one_or_of_a_pair() -> None:
         Contender.ECHO_NATIVE,
         Contender.PUBLIC,
         Contender.NATIVE,
+        Contender.PUBLIC_WITHOUT_DRIFT,
+        Contender.NATIVE_WITHOUT_DRIFT,
     )
+    # A whole name is that one, whoever else begins with it.
+    assert contenders(["stream-app-native"]) == (Contender.NATIVE,)
 
 
 def test_a_part_of_a_word_is_no_name() -> None:
@@ -113,4 +117,4 @@ def test_every_contender_has_a_meaning_and_at_most_one_nature() -> None:
         assert not each.is_product or each.scores
     clients = {each: each.client for each in Contender if each.client}
     assert set(clients.values()) == {"public", "native"}
-    assert len(clients) == 4
+    assert len(clients) == 6

@@ -16,7 +16,7 @@ from stream_app.bench import children as children_module
 from stream_app.bench import tables
 from stream_app.bench.acts import ways
 from stream_app.bench.children import Children
-from stream_app.bench.options import Contender
+from stream_app.bench.options import COUNTED, Contender
 from stream_app.bench.orders import (
     ChildError,
     Kind,
@@ -199,6 +199,20 @@ def test_every_row_has_a_cell_for_each_column(
     assert all(len(row) == len(columns) for row in rows)
 
 
+def test_drift_costs_what_the_same_makes_without_it() -> None:
+    assert REPORT.drift_cost(Contender.NATIVE) == pytest.approx(0.2)
+    assert REPORT.drift_cost(Contender.PUBLIC) is None
+    written = REPORT.to_json()["drift"]
+    assert isinstance(written, dict)
+    assert written["cost"] == {"stream-app-native": 0.2}
+    _, rows = tables.drift(REPORT)
+    # By rate, the least first; the cost stands once.
+    assert rows == [
+        ["stream-app-native", "20%", "2,000", "30.00"],
+        ["", "", "400,000", "0.11"],
+    ]
+
+
 def test_latency_is_shown_in_milliseconds() -> None:
     _, rows = tables.latency(REPORT.latencies)
     assert rows == [["echo", "1.0", "2.0", "2.0", "2.0"]]
@@ -213,4 +227,5 @@ def test_latency_is_also_measured_without_transactions_and_never_of_the_model() 
         "stream-app-public, at least once",
         "stream-app-native, at least once",
     }
-    assert len([way for way in found if not way.overrides]) == len(Contender) - 1
+    others = {Contender.ONNX, *COUNTED}
+    assert len([way for way in found if not way.overrides]) == len(set(Contender) - others)

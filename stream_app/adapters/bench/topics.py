@@ -208,6 +208,11 @@ def read_content(kafka: KafkaSettings, topic: str, partitions: int, rows: int) -
     return Content(counts.tolist(), sample)
 
 
+def value_bytes(kafka: KafkaSettings, topic: str) -> int:
+    """What all values of a topic are together."""
+    return sum(int(batch.values.offsets[-1]) for batch in read_batches(kafka, topic))
+
+
 def copy_records(
     kafka: KafkaSettings, source: str, target: str, most: int, tell: Callable[[int], None]
 ) -> int:
