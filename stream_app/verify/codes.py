@@ -23,6 +23,7 @@ class Place(StrEnum):
     ENCODE = "the prediction's schema"
     DELIVERY = "the prediction's size"
     CRASH = "the process"
+    REFERENCE = "the reference of a drift partial, which no event has"
 
 
 _FOUND_AT = {
@@ -51,6 +52,7 @@ _FOUND_AT = {
         "UNSEEN_CATEGORY": {Place.VALUES},
         "MISSING_ID": {Place.VALUES},
         "TIME_OUT_OF_RANGE": {Place.TIME},
+        "UNKNOWN_REFERENCE": {Place.REFERENCE},
     },
     "infer": {
         "MODEL_FAILED": {Place.MODEL},
@@ -94,6 +96,7 @@ NAMES = {
     24: "UNSEEN_CATEGORY",
     25: "MISSING_ID",
     26: "TIME_OUT_OF_RANGE",
+    27: "UNKNOWN_REFERENCE",
     40: "MODEL_FAILED",
     41: "NON_FINITE_OUTPUT",
     42: "PROCESS_CRASHED",
