@@ -3,8 +3,8 @@
 Decides the overrides and their reasons. Each was measured on a real Kafka, with 15 % of the
 transactions aborted: without the first, 194 of 204 windows were wrong; without the second and
 third, commits stood still and every restart read all again; without the fourth, 7 of 605 windows
-were lost over five rebalances. ``tests/unit/test_mended_faust.py`` fails when upstream changes any of them, and
-``tests/integration/test_monitor.py`` when one has no effect.
+were lost over five rebalances. ``tests/unit/test_mended_faust.py`` fails when upstream changes any
+of them, and ``tests/integration/test_monitor.py`` when one of the first three has no effect.
 """
 
 import logging
