@@ -1,15 +1,16 @@
 """How the monitor gets in at the brokers: the settings of the ``kafka`` section, for Faust.
 
 Decides what is translated and what is refused: Faust's client is another one than the scorers',
-with fewer ways in. Refuses to know what the brokers say to it.
+and knows none of its properties. Refuses to know what the brokers say to it.
 """
 
 import ssl
 from typing import Any
 
-from faust.auth import SASLCredentials, SSLCredentials
+from faust.auth import OAuthCredentials, SASLCredentials, SSLCredentials
 
 from stream_app.adapters.kafka.config import sasl_password
+from stream_app.adapters.monitor.oauth_tokens import OAuthTokens
 from stream_app.errors import ConfigError
 from stream_app.settings import KafkaSettings
 
@@ -25,6 +26,8 @@ def broker_credentials(kafka: KafkaSettings) -> Any:
     """
     _refuse_what_faust_cannot(kafka)
     context = _context(kafka) if "SSL" in kafka.security_protocol else None
+    if kafka.sasl_mechanism == "OAUTHBEARER":
+        return OAuthCredentials(oauth_cb=OAuthTokens(kafka), ssl_context=context)
     if kafka.sasl_mechanism:
         return SASLCredentials(
             mechanism=kafka.sasl_mechanism,
@@ -47,11 +50,6 @@ def _refuse_what_faust_cannot(kafka: KafkaSettings) -> None:
         for name in sorted(kafka.properties)
         if name.startswith(_FOR_BOTH)
     ]
-    if kafka.sasl_mechanism == "OAUTHBEARER":
-        faults.append(
-            "kafka.sasl_mechanism = OAUTHBEARER: the monitor cannot fetch tokens; give it a user "
-            "of its own with SCRAM-SHA-512, or a certificate"
-        )
     if faults:
         raise ConfigError("\n".join(faults))
 
