@@ -14,8 +14,15 @@ from stream_app.adapters.monitor.oauth_tokens import OAuthTokens
 from stream_app.errors import ConfigError
 from stream_app.settings import KafkaSettings
 
-_FOR_BOTH = ("ssl.", "sasl.", "https.", "enable.ssl.", "enable.sasl.")
+_WAYS_IN = ("ssl.", "sasl.", "https.", "enable.ssl.", "enable.sasl.")
 """Properties of librdkafka by which a scorer would get in, and that have no word in Faust."""
+
+_SAFE = {
+    "enable.ssl.certificate.verification",
+    "ssl.endpoint.identification.algorithm",
+    "enable.sasl.oauthbearer.unsecure.jwt",
+}
+"""They are only accepted with the value that is always so here."""
 
 
 def broker_credentials(kafka: KafkaSettings) -> Any:
@@ -48,7 +55,7 @@ def _refuse_what_faust_cannot(kafka: KafkaSettings) -> None:
         f"kafka.properties sets {name}, which the monitor's client (aiokafka) does not know; "
         "remove it, or run the monitor with settings of its own"
         for name in sorted(kafka.properties)
-        if name.startswith(_FOR_BOTH)
+        if name.startswith(_WAYS_IN) and name not in _SAFE
     ]
     if faults:
         raise ConfigError("\n".join(faults))
