@@ -69,6 +69,7 @@ class Monitor:
         self._telemetry = telemetry
         self._series: dict[str, WatchedSeries] = {}
         self._partitions: dict[str, int] = {}
+        self._left_over: dict[int, list[str]] = {}
         self._shown: dict[str, set[str]] = {}
         self._views: Mapping[str, Mapping[str, object]] = {}
         self._unreadable = ""
@@ -112,8 +113,11 @@ class Monitor:
                     memories.setdefault(name, []).append(kept)
                 else:
                     windows.setdefault(name, []).append(kept)
-            for name in self._partitions:
-                self._of(name).restore(windows.get(name, ()), memories.get(name, ()))
+            self._left_over = {}
+            for name, partition in self._partitions.items():
+                left = self._of(name).restore(windows.get(name, []), memories.get(name, []))
+                keys = self._left_over.setdefault(partition, [])
+                keys += [key_of(name, each) for each in left]
             for alert in published:
                 self._of(alert.stream).wrote(alert)
             for series in self._series.values():
@@ -154,6 +158,8 @@ class Monitor:
         if report.head.is_roll_up and not self._config.roll_ups:
             return "left_out"
         self._partitions[name] = record.partition
+        for key in self._left_over.pop(record.partition, ()):
+            await outputs.delete(key)
         for each in [found for found in self._series if self._has_fallen_silent(found, record)]:
             await self._end(each, outputs)
         series = self._of(name)

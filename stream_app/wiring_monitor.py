@@ -272,24 +272,25 @@ def webhook_thread(settings: Settings, partitions: int, process: _Process) -> It
         return
     over = threading.Event()
     feed = AlertFeedReader(settings, f"{settings.monitor_group}.webhook", partitions, process.clock)
+    given = settings.monitor
+    post = WebhookPost(url.get_secret_value(), given.webhook_token_file, given.webhook_timeout_s)
     webhook = Webhook(
         feed,
-        WebhookPost(
-            url.get_secret_value(),
-            settings.monitor.webhook_token_file,
-            settings.monitor.webhook_timeout_s,
-        ),
+        post,
         Level[settings.monitor.webhook_level.upper()],
         process.telemetry,
         lambda seconds: not over.wait(seconds),
     )
     process.state["webhook"] = webhook.state
+    # Before the first alert is written: else where the reading begins could be behind it.
+    wait_for(feed.begin, settings.start.wait_s, process.stop, process.watchdog)
 
     def run() -> None:
         try:
             webhook.run()
         finally:
             feed.close()
+            post.close()
 
     thread = threading.Thread(target=run, name="webhook", daemon=True)
     thread.start()

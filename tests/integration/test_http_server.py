@@ -99,6 +99,16 @@ def test_the_index_names_the_paths_and_all_else_is_absent(server: HttpServer) ->
     assert ask(server, "/livez?verbose=1")[0] == 200
 
 
+def test_documents_are_json_and_named_in_the_index(views: Views) -> None:
+    documents = {"/drift": lambda: {"streams": [1, 2]}}
+    with HttpServer("127.0.0.1", 0, views, views.render, documents=documents) as server:
+        status, head, body = ask(server, "/drift")
+        assert (status, json.loads(body)) == (200, {"streams": [1, 2]})
+        assert "application/json" in head
+        assert b"/drift" in ask(server, "/")[2]
+        assert ask(server, "/drif")[0] == 404
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE"])
 def test_only_get_is_answered(server: HttpServer, method: str) -> None:
     status, head, _ = ask(server, "/readyz", method)

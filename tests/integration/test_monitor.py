@@ -5,11 +5,29 @@ from pathlib import Path
 
 import pytest
 
+from stream_app.adapters.kafka.admin import KafkaAdmin
+from stream_app.adapters.kafka.offsets import committed_offsets
+from stream_app.adapters.kafka.topic_plan import DRIFT_PARTITIONS
+from stream_app.adapters.verifier.kafka import VerifyKafka
+from stream_app.errors import ExitStatus
+from tests.job import Job
 from tests.kafka_fixtures import RealKafka
-from tests.monitor_feed import COMMAND, WindowFeed, monitor_job, planted
-from tests.worker import Worker, Workers
+from tests.monitor_feed import (
+    COMMAND,
+    WindowFeed,
+    encoded,
+    expected_records,
+    monitor_job,
+    planted,
+)
+from tests.webhook_server import webhook_server
+from tests.worker import Worker, Workers, group_members, until
 
 pytestmark = pytest.mark.kafka
+
+PARTITIONS = DRIFT_PARTITIONS
+ALLOWED = 3 * PARTITIONS
+"""The marker after the last record, and after that an aborted record and its marker."""
 
 
 def test_alerts_are_those_that_the_rules_find_and_nothing_of_aborted_windows(
@@ -23,6 +41,7 @@ def test_alerts_are_those_that_the_rules_find_and_nothing_of_aborted_windows(
         assert feed.poison > 10
         seen = feed.wait_all_told()
         assert max(feed.check(seen).values()) == 1, "undisturbed, each is written once"
+        until("commits keep up with transactions", lambda: lag(job) <= ALLOWED, 20)
         status, body = worker.get("/drift")
         assert status == 200
         shown = json.loads(body)
@@ -35,12 +54,26 @@ def test_alerts_are_those_that_the_rules_find_and_nothing_of_aborted_windows(
     assert all(line.startswith("{") for line in worker.log().splitlines()), "JSON lines only"
 
 
+def lag(job: Job) -> int:
+    """Records of the windows topic that are not committed; a marker after the last counts too."""
+    settings = job.settings
+    admin, topic = KafkaAdmin(settings.kafka), settings.windows_topic
+    kafka = VerifyKafka(settings.kafka, read_committed=True)
+    try:
+        ends = kafka.ends(topic, range(PARTITIONS))
+    finally:
+        kafka.close()
+    known = committed_offsets(admin, settings.monitor_group, topic, ends)
+    at = {p: known[p].offset if p in known else 0 for p in ends}
+    return sum(end.stable - at[p] for p, end in ends.items())
+
+
 def test_killed_monitors_leave_the_same_records(kafka: RealKafka, tmp_path: Path) -> None:
     job = monitor_job(kafka, tmp_path)
-    feed = WindowFeed(job, planted(2, 60))
-    share = len(feed.log) // 4
+    feed = WindowFeed(job, planted(2, 40))
+    share = len(feed.log) // 3
     with Workers(job) as workers:
-        for _ in range(3):
+        for _ in range(2):
             victim = workers.start(command=COMMAND)
             feed.send(share)
             wait_alerts(victim, 3)
@@ -84,3 +117,102 @@ def test_a_frozen_monitor_is_replaced_and_says_nothing_else_when_it_wakes(
 
 def wait_more(worker: Worker, event: str, than: int) -> None:
     worker._until(f"{event} again", lambda: len(worker.events(event)) > than, 60)
+
+
+def test_monitors_that_start_at_once_become_one_that_works_and_others_that_wait(
+    kafka: RealKafka, tmp_path: Path
+) -> None:
+    job = monitor_job(kafka, tmp_path)
+    feed = WindowFeed(job, planted(4, 40))
+    with Workers(job) as workers:
+        three = [workers.start(command=COMMAND) for _ in range(3)]
+        feed.send()
+        feed.wait_all_told()
+        for worker in three:
+            worker.wait_ready()
+        states = [json.loads(worker.get("/drift")[1])["state"].split(":")[0] for worker in three]
+        assert sorted(states) == ["standby", "standby", "watching"]
+        three[states.index("watching")].kill()
+        waiting = [worker for worker in three if worker.exit_status is None]
+        feed.log = planted(4, 60)[len(feed.sent) :]
+        feed.send()
+        feed.wait_all_told()
+        assert [worker.stop() for worker in waiting] == [0, 0]
+
+
+def test_a_webhook_that_fails_at_first_gets_every_record(kafka: RealKafka, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("canary-token")
+    with webhook_server(refuse=4) as received:
+        job = monitor_job(
+            kafka,
+            tmp_path,
+            monitor__webhook_url=received.url,
+            monitor__webhook_token_file=str(token),
+            monitor__webhook_level="warn",
+        )
+        feed = WindowFeed(job, planted(5, 40))
+        share = len(feed.log) // 2
+        with Workers(job) as workers:
+            first = workers.start(command=COMMAND).wait_ready()
+            feed.send(share)
+            until("it was refused", lambda: received.refused >= 2, 60)
+            first.kill()
+            second = workers.start(command=COMMAND)
+            feed.send()
+            wanted = set(encoded(expected_records(feed.sent)))
+            until("every record is taken", lambda: set(received.taken) == wanted, 60)
+            assert second.metric("stream_app_monitor_webhook_total") >= 1
+            state = json.loads(second.get("/drift")[1])["webhook"]
+            assert (state["failing"], state["delivered"] > 0) == ("", True)
+            assert second.stop() == 0
+            assert "canary-token" not in first.log() + second.log()
+            assert received.url not in first.log() + second.log()
+        assert received.tokens == {"Bearer canary-token"}
+        for key, bodies in received.taken.items():
+            assert {f"{body['id']}-{body['sequence']}" for body in bodies} == {key}
+
+
+def test_a_webhook_that_is_set_up_late_hears_nothing_of_the_past(
+    kafka: RealKafka, tmp_path: Path
+) -> None:
+    job = monitor_job(kafka, tmp_path)
+    feed = WindowFeed(job, planted(6, 40))
+    share = len(feed.log) // 2
+    with webhook_server() as received, Workers(job) as workers:
+        worker = workers.start(command=COMMAND)
+        feed.send(share)
+        past = {str(record.key, "ascii") for record in feed.wait_all_told() if record.key}
+        assert worker.stop() == 0
+        told = "--set", f"monitor.webhook_url={received.url}", "--set", "monitor.webhook_level=warn"
+        worker = workers.start(*told, command=COMMAND).wait_ready()
+        feed.send()
+        wanted = set(encoded(expected_records(feed.sent))) - past
+        until("the rest is taken", lambda: set(received.taken) >= wanted, 60)
+        assert worker.stop() == 0
+    assert set(received.taken) == wanted
+
+
+def test_a_monitor_alone_that_was_frozen_goes_on(kafka: RealKafka, tmp_path: Path) -> None:
+    job = monitor_job(kafka, tmp_path)
+    feed = WindowFeed(job, planted(7, 40))
+    group = job.settings.monitor_group
+    job_of_group = Job({**job.overrides, "kafka.group": group}, tmp_path)
+    with Workers(job) as workers:
+        worker = workers.start(command=COMMAND).wait_ready()
+        feed.send(len(feed.log) // 2)
+        worker.pause()
+        until("the brokers forget it", lambda: group_members(job_of_group) == 0, 30)
+        worker.resume()
+        feed.send()
+        feed.wait_all_told()
+        assert worker.stop() == 0
+
+
+def test_what_must_be_changed_first_is_told_at_once(kafka: RealKafka, tmp_path: Path) -> None:
+    alerts = kafka.topic("alerts", 3)
+    job = monitor_job(kafka, tmp_path, drift__alerts_topic=alerts)
+    with Workers(job) as workers:
+        worker = workers.start(command=COMMAND)
+        assert worker.wait_exit(within_s=60) == ExitStatus.CONFIG
+        assert f"{alerts} 3: what follows from a window" in worker.log()

@@ -32,6 +32,9 @@ KNOWN: dict[str, tuple[Callable[..., Any], str]] = {
     ),
     "_add_gap": (Consumer._add_gap, "4df2573ded7c1c2c"),
     "the caller of _add_gap": (Consumer._drain_messages, "44a2500309e83c63"),
+    "_to_message": (driver.Consumer._to_message, "7c24f6511b2fcef7"),
+    "the caller of _to_message": (Consumer.getmany, "4b168d84882a70d6"),
+    "the reader of gaps": (Consumer._new_offset, "1d2c7ea89a7ad4f1"),
     "_getmany": (driver.Consumer._getmany, "f9d47aa9010b5ff2"),
     "the caller of _getmany": (Consumer._wait_next_records, "6218e1969a636b3f"),
     "_resume_streams": (Recovery._resume_streams, "d986a6710c1aca98"),
@@ -92,6 +95,25 @@ def test_a_gap_ends_before_the_record_after_it() -> None:
     )
     asyncio.run(consumer._add_gap(PLACE, 3, 5))
     assert [(each.begin, each.end) for each in consumer._gap[PLACE]] == [(3, 5)], "5 is a record"
+
+
+@pytest.mark.parametrize(
+    ("before", "offset", "gaps"),
+    [(0, 4, [(1, 4)]), (0, 1, []), (None, 4, []), (3, 5, [])],
+)
+def test_a_gap_after_the_first_record_of_all_counts_too(
+    monkeypatch: pytest.MonkeyPatch, before: int | None, offset: int, gaps: list[tuple[int, int]]
+) -> None:
+    """The library sees to those after later ones."""
+    monkeypatch.setattr(driver.Consumer, "_to_message", lambda self, tp, record: record)
+    consumer = without_threads(
+        mended_faust._Consumer,
+        _read_offset={PLACE: before},
+        _gap={PLACE: IntervalTree()},
+        app=SimpleNamespace(tables=SimpleNamespace(changelog_topics={"changelog"})),
+    )
+    consumer._to_message(PLACE, SimpleNamespace(offset=offset))
+    assert [(each.begin, each.end) for each in consumer._gap[PLACE]] == gaps
 
 
 @pytest.mark.parametrize("rebalancing", [True, False])

@@ -196,6 +196,16 @@ def sasl_password(kafka: KafkaSettings) -> str:
     return _secret(kafka.sasl_password, kafka.sasl_password_file, "kafka.sasl_password_file")
 
 
+def oauth_client_secret(kafka: KafkaSettings) -> str:
+    """The secret by which tokens are asked for, likewise.
+
+    Raises:
+        ConfigError: the file cannot be read.
+    """
+    name = "kafka.oauth_client_secret_file"
+    return _secret(kafka.oauth_client_secret, kafka.oauth_client_secret_file, name)
+
+
 def _oauth(kafka: KafkaSettings) -> Properties:
     """Tokens are fetched and renewed by the library itself."""
     if kafka.sasl_mechanism != "OAUTHBEARER":
@@ -204,11 +214,7 @@ def _oauth(kafka: KafkaSettings) -> Properties:
         "sasl.oauthbearer.method": "oidc",
         "sasl.oauthbearer.token.endpoint.url": kafka.oauth_token_url,
         "sasl.oauthbearer.client.id": kafka.oauth_client_id,
-        "sasl.oauthbearer.client.secret": _secret(
-            kafka.oauth_client_secret,
-            kafka.oauth_client_secret_file,
-            "kafka.oauth_client_secret_file",
-        ),
+        "sasl.oauthbearer.client.secret": oauth_client_secret(kafka),
     }
     if kafka.oauth_scope:
         properties["sasl.oauthbearer.scope"] = kafka.oauth_scope

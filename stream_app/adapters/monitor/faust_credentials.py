@@ -1,20 +1,28 @@
 """How the monitor gets in at the brokers: the settings of the ``kafka`` section, for Faust.
 
 Decides what is translated and what is refused: Faust's client is another one than the scorers',
-with fewer ways in. Refuses to know what the brokers say to it.
+and knows none of its properties. Refuses to know what the brokers say to it.
 """
 
 import ssl
 from typing import Any
 
-from faust.auth import SASLCredentials, SSLCredentials
+from faust.auth import OAuthCredentials, SASLCredentials, SSLCredentials
 
 from stream_app.adapters.kafka.config import sasl_password
+from stream_app.adapters.monitor.oauth_tokens import OAuthTokens
 from stream_app.errors import ConfigError
 from stream_app.settings import KafkaSettings
 
-_FOR_BOTH = ("ssl.", "sasl.", "https.", "enable.ssl.", "enable.sasl.")
+_WAYS_IN = ("ssl.", "sasl.", "https.", "enable.ssl.", "enable.sasl.")
 """Properties of librdkafka by which a scorer would get in, and that have no word in Faust."""
+
+_SAFE = {
+    "enable.ssl.certificate.verification",
+    "ssl.endpoint.identification.algorithm",
+    "enable.sasl.oauthbearer.unsecure.jwt",
+}
+"""They are only accepted with the value that is always so here."""
 
 
 def broker_credentials(kafka: KafkaSettings) -> Any:
@@ -25,6 +33,8 @@ def broker_credentials(kafka: KafkaSettings) -> Any:
     """
     _refuse_what_faust_cannot(kafka)
     context = _context(kafka) if "SSL" in kafka.security_protocol else None
+    if kafka.sasl_mechanism == "OAUTHBEARER":
+        return OAuthCredentials(oauth_cb=OAuthTokens(kafka), ssl_context=context)
     if kafka.sasl_mechanism:
         return SASLCredentials(
             mechanism=kafka.sasl_mechanism,
@@ -45,13 +55,8 @@ def _refuse_what_faust_cannot(kafka: KafkaSettings) -> None:
         f"kafka.properties sets {name}, which the monitor's client (aiokafka) does not know; "
         "remove it, or run the monitor with settings of its own"
         for name in sorted(kafka.properties)
-        if name.startswith(_FOR_BOTH)
+        if name.startswith(_WAYS_IN) and name not in _SAFE
     ]
-    if kafka.sasl_mechanism == "OAUTHBEARER":
-        faults.append(
-            "kafka.sasl_mechanism = OAUTHBEARER: the monitor cannot fetch tokens; give it a user "
-            "of its own with SCRAM-SHA-512, or a certificate"
-        )
     if faults:
         raise ConfigError("\n".join(faults))
 

@@ -53,6 +53,10 @@ class WebhookPost:
         if not httpx.codes.is_success(status):
             raise RetriableError(f"the webhook answers {status}; see monitor.webhook_url{_HINT}")
 
+    def close(self) -> None:
+        """Let connections go."""
+        self._client.close()
+
     def _authorization(self) -> dict[str, str]:
         path = self._token_file
         if path is None:

@@ -9,7 +9,7 @@ A window that may still change by more than late events is kept and shown, and n
 last ones are kept: of those before, all that judging needs is in a memory.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
@@ -120,17 +120,22 @@ class WatchedSeries:
     published: dict[str, Alert] = field(default_factory=dict)
     _cache: dict[str, list[_Judged]] = field(default_factory=dict)
 
-    def restore(self, windows: Iterable[KeptWindow], memories: Iterable[Forgotten]) -> None:
+    def restore(
+        self, windows: Sequence[KeptWindow], memories: Sequence[Forgotten]
+    ) -> list[KeptWindow | Forgotten]:
         """Begin with what is stored, in whatever state it was left.
 
-        Of several memories the one that reaches furthest counts, of a window its last revision:
-        the others were being deleted.
+        Of several memories the one that reaches furthest counts, and that which says that all is
+        over; of a window its last revision.
+
+        Returns:
+            The others: they were to be deleted.
         """
-        for memory in memories:
-            if self.forgotten is None or memory.through_ms > self.forgotten.through_ms:
-                self.forgotten = memory
+        self.forgotten = max(memories, key=lambda m: (m.through_ms, m.is_over), default=None)
         for window in windows:
             self.take(window)
+        left: list[KeptWindow | Forgotten] = [m for m in memories if m is not self.forgotten]
+        return left + [w for w in windows if self.windows.get(w.start_ms) is not w]
 
     def take(self, window: KeptWindow) -> Step | None:
         """One more record; ``None``: nothing is new in it."""

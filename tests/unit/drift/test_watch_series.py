@@ -153,7 +153,7 @@ def test_a_revision_that_says_otherwise_withdraws() -> None:
     ]  # fmt: skip
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(logs(), st.lists(st.integers(0, 200), max_size=6), st.integers(0, 20))
 def test_who_dies_anywhere_and_begins_again_some_records_before_writes_the_same(
     log: list[KeptWindow], deaths: list[int], back: int
@@ -174,7 +174,7 @@ def test_who_dies_anywhere_and_begins_again_some_records_before_writes_the_same(
     assert records(world.topic) == expected
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(logs(), st.data())
 def test_who_wakes_up_late_and_goes_on_beside_another_writes_the_same(
     log: list[KeptWindow], data: st.DataObject
@@ -210,7 +210,7 @@ def said_last(alerts: Iterable[Alert]) -> dict[str, Alert]:
     }
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(logs())
 def test_who_has_lost_the_store_and_reads_all_again_comes_to_say_the_same(
     log: list[KeptWindow],
@@ -239,7 +239,7 @@ LONG = 3 * CHUNK + 20
 patterns = st.lists(st.text("qqqqqqlc", min_size=1, max_size=1), min_size=LONG, max_size=LONG)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(patterns, st.integers(0, LONG - 1))
 def test_to_forget_old_windows_changes_no_record(rows: list[str], dies_at: int) -> None:
     log = of(rows)
