@@ -39,7 +39,7 @@ GAP = range(20, 23)
 """Windows that are missing, by their place."""
 
 
-HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>'\"&<b>%{x}"
+HOSTILE = "<b>b</b></script><script>alert(1)</script><img src=x onerror=alert(2)>'\"&<b>%{x}"
 
 
 @cache

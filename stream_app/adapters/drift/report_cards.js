@@ -7,6 +7,7 @@ const Cards = (() => {
   const CONFIG = { displayModeBar: false, responsive: true };
   // By its element: how a plot is made, and whether it shows the chosen window alone.
   const drawn = new Map();
+  let most = Infinity; // CSS pixels that a plot may be wide; on paper it does not fit itself.
 
   function put(parent, name, text = "", attributes = {}) {
     const element = document.createElement(name);
@@ -18,6 +19,7 @@ const Cards = (() => {
 
   function draw(place) {
     const [traces, shape] = drawn.get(place).make();
+    if (place.clientWidth > most) shape.width = most;
     Plotly.react(place, traces, shape, CONFIG);
   }
 
@@ -31,7 +33,10 @@ const Cards = (() => {
     Plotly.purge(place);
   }
 
-  const redraw = () => [...drawn.keys()].forEach(draw);
+  function redraw(width = Infinity) {
+    most = width;
+    [...drawn.keys()].forEach(draw);
+  }
 
   // Another window: most plots only move their mark.
   function mark(shapes) {

@@ -7,6 +7,7 @@
   const { moment, short, percent, words } = Marks;
   const ROWS_AT_FIRST = 30;
   const OPEN_AT_FIRST = 2;
+  const PAPER = 660; // CSS pixels, of A4 and of letter paper.
   const data = JSON.parse(document.getElementById("data").textContent);
   const windows = data.windows.start.length;
   const state = { chosen: -1, rows: ROWS_AT_FIRST };
@@ -202,7 +203,8 @@
 
   function onPaper(is) {
     document.documentElement.classList.toggle("paper", is);
-    recolour();
+    legend();
+    Cards.redraw(is ? PAPER : Infinity);
   }
 
   legend();
