@@ -17,10 +17,10 @@ from stream_app.core.drift.layout import Layout
 from stream_app.core.drift.measures import ALL_COLUMNS
 from stream_app.core.drift.reference import Float64Array
 from stream_app.core.drift.rules import judge
+from stream_app.core.drift.score_window import CORRELATION_COLUMN, DISTRIBUTION, window_scores
 from stream_app.core.drift.significance import expected
-from stream_app.core.drift.statistics.names import Statistic
 from stream_app.core.drift.window_report import WindowReport
-from stream_app.core.drift.window_scores import Score, WindowScores
+from stream_app.core.drift.window_scores import WindowScores
 from tests.drift_claims.claims import Say
 from tests.drift_claims.rows import Field, Rows, reference_of, reports
 
@@ -87,44 +87,30 @@ class Seen:
 
 
 def scores_of(layout: Layout, report: WindowReport) -> WindowScores:
-    """A window as rules take it."""
-    reference, correlation = layout.reference, report.correlation
+    """A window as rules take it, with what sums need of each statistic: its mean and its spread."""
+    reference = layout.reference
     calibration = reference.calibration
     assert calibration is not None
-    measured = {
-        (at, one.name): one for at, column in enumerate(report.columns) for one in column.statistics
-    }
-    rows = [column.valid for column in report.columns]
-    of = [column.valid for column in reference.columns]
-    if correlation is not None:
-        measured[ALL_COLUMNS, correlation.statistic.name] = correlation.statistic
+    columns = [test.column for test in calibration.tests]
     # The last, which -1 finds, is that of the correlation.
-    rows.append(0 if correlation is None else correlation.rows)
-    of.append(reference.co_rows)
-    places = [test.column for test in calibration.tests]
-    mean, sd = expected(calibration, np.array(rows)[places], np.array(of)[places], reference.rows)
-    return WindowScores(
-        window_start=report.head.start_ms,
-        revision=report.head.revision,
-        n=report.head.rows,
-        status=report.status,
-        threshold=report.threshold,
-        scores=tuple(
-            Score(
-                "" if test.column == ALL_COLUMNS else reference.columns[test.column].name,
-                one.name,
-                one.value,
-                one.score,
-                one.is_large,
-                own_mean,
-                own_sd,
-            )
-            for test, own_mean, own_sd in zip(
-                calibration.tests, mean.tolist(), sd.tolist(), strict=True
-            )
-            for one in [measured[test.column, Statistic(test.statistic)]]
-        ),
-    )
+    rows = [column.valid for column in report.columns]
+    rows.append(0 if report.correlation is None else report.correlation.rows)
+    of = [*(column.valid for column in reference.columns), reference.co_rows]
+    found = expected(calibration, np.array(rows)[columns], np.array(of)[columns], reference.rows)
+    moments = {
+        (_name(layout, test.column), test.statistic): own
+        for test, *own in zip(calibration.tests, *(each.tolist() for each in found), strict=True)
+    }
+    window = window_scores(report, DISTRIBUTION)
+    scores = []
+    for score in window.scores:
+        mean, sd = moments[score.column, score.statistic]
+        scores.append(replace(score, mean=mean, sd=sd))
+    return replace(window, scores=tuple(scores))
+
+
+def _name(layout: Layout, column: int) -> str:
+    return CORRELATION_COLUMN if column == ALL_COLUMNS else layout.reference.columns[column].name
 
 
 def told(windows: Sequence[WindowScores], rule: str) -> list[int]:
