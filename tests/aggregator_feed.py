@@ -41,16 +41,15 @@ def aggregator_job(
     kafka: KafkaForTests, folder: Path, inputs: int = INPUTS, **overrides: str
 ) -> Job:
     """A job with all its topics, made as ``stream-app topics create`` does."""
+    # Of few partials many transactions.
+    small = {"batch__max_records": "8", "batch__transaction_records": "16"}
     job = car_loan_job(
         kafka,
         folder,
         create_topics=False,
         drift__partials_topic="",
         drift__allowed_lateness_s="10",
-        # Of few partials many transactions.
-        batch__max_records="8",
-        batch__transaction_records="16",
-        **overrides,
+        **small | overrides,
     )
     plans = plan_topics(job.settings, PlanOptions(inputs, retention_ms=-1, with_input=True))
     create_topics(KafkaAdmin(job.settings.kafka), plans)
