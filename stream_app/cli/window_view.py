@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from math import isfinite
 
+from stream_app.core.drift.score_window import DISTRIBUTION, QUALITY
 from stream_app.core.drift.statistics.names import Statistic
 from stream_app.core.drift.window_report import Status, WindowReport
 from stream_app.core.faults import Fault
+from stream_app.drift_report import cells_of
 
-HEAD = ("start (UTC)", "of", "rows", "dead", "furthest", "score", "from", "", "input hash")
-RIGHT = ("of", "rows", "dead", "score", "from")
+HEAD = ("start (UTC)", "of", "rows", "dead", "furthest", "score", "threshold", "", "input hash")
+RIGHT = ("of", "rows", "dead", "score", "threshold")
 
 _HASH_DIGITS = 12
 _SHORT: dict[str, str] = {
@@ -26,14 +28,24 @@ _NAMES = {fault.value: fault.name for fault in Fault}
 
 
 def has_drift(report: WindowReport) -> bool:
-    """Whether it may be judged, and is further from its reference than chance."""
-    return report.status is Status.OK and report.greatest > report.threshold
+    """Whether it may be judged and alarms by itself, as alerts and reports have it."""
+    return _is_loud(report, DISTRIBUTION)
+
+
+def has_defects(report: WindowReport) -> bool:
+    """Whether more of its values than chance allows are missing, unseen or out of range."""
+    return _is_loud(report, QUALITY)
+
+
+def _is_loud(report: WindowReport, rule: str) -> bool:
+    return any(cell.is_loud for cell in cells_of(report, rule).values())
 
 
 def table_row(report: WindowReport) -> Sequence[object]:
     """Cells for :data:`HEAD`."""
     head = report.head
-    mark = "drift" if has_drift(report) else ""
+    found = {"drift": has_drift(report), "defects": has_defects(report)}
+    mark = ", ".join(name for name, is_so in found.items() if is_so)
     if report.status is not Status.OK:
         mark = "too few rows" if head.rows else "no rows"
     return (
@@ -61,6 +73,7 @@ def json_line(report: WindowReport) -> dict[str, object]:
         "dead_letters": by_code(head.letters),
         "status": report.status.value,
         "drift": has_drift(report),
+        "defects": has_defects(report),
         "threshold": _finite(report.threshold),
         "greatest_score": _finite(report.greatest),
         "worst_column": report.worst_column,

@@ -9,6 +9,7 @@ import pytest
 
 from stream_app.__main__ import main
 from stream_app.errors import ExitStatus
+from tests.car_loan import event
 from tests.drift_run_kit import WINDOW_S, avro_file, events
 from tests.reference_kit import EXAMPLE, write_csv
 
@@ -34,7 +35,7 @@ def test_windows_are_told_in_a_table_and_as_lines_of_json(
     assert first["stream"].startswith("car_loan/1/primary/")
     assert first["start"] == "2018-12-30T06:00:00Z"
     assert (first["status"], first["dead_letters"]) == ("ok", {})
-    assert first["drift"] == (first["greatest_score"] > first["threshold"])
+    assert not first["drift"] or first["greatest_score"] > first["threshold"]
     assert drift_run("--data", str(data)) == ExitStatus.OK
     shown = capsys.readouterr().out
     assert all(window["input_hash"][:12] in shown for window in told)
@@ -43,6 +44,21 @@ def test_windows_are_told_in_a_table_and_as_lines_of_json(
     )
     lines = [line for line in shown.splitlines() if "2018-12-30T" in line]
     assert [line.split()[1:3] for line in lines][-1] == ["1", "d"], "a day is behind its parts"
+
+
+def test_drift_and_defects_are_marked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [event(number) for number in (*range(100), *range(26_300, 26_400))]
+    rows += [{**event(number), "driver_tenure": None} for number in range(10_000, 10_100)]
+    path = avro_file(tmp_path, rows)
+    weeks = ("--data", str(path), "--window-s", "604800")
+    assert drift_run(*weeks, "--json") == ExitStatus.OK
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    marks = {window["start"][:7]: (window["drift"], window["defects"]) for window in told}
+    assert marks == {"2018-12": (False, False), "2019-02": (False, True), "2019-06": (True, False)}
+    assert drift_run(*weeks) == ExitStatus.OK
+    shown = capsys.readouterr().out
+    assert shown.count(" defects ") == shown.count(" drift ") == 1
+    assert "1 with drift" in shown
 
 
 def test_the_windows_of_a_job_are_those_of_its_settings(
