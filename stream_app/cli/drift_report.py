@@ -22,12 +22,12 @@ from stream_app.cli.options import (
     SetOption,
     read_tool_settings,
     require_input_topic,
+    time_option,
 )
 from stream_app.cli.output import print_json, print_table, warn
 from stream_app.cli.progress import Progress
 from stream_app.drift_report import DriftReport
 from stream_app.drift_words import facts, verdict_lines
-from stream_app.errors import UsageError
 from stream_app.settings import Settings
 
 EXAMPLE = (
@@ -139,8 +139,8 @@ def report(
         model=model,
         version=version,
         role=role,
-        since_ms=_moment_ms("--since", since),
-        until_ms=_moment_ms("--until", until),
+        since_ms=time_option("--since", since),
+        until_ms=time_option("--until", until),
         roll_up_ms=_LENGTHS_MS[roll_up] if roll_up else None,
     )
     found = _read(settings, source, wanted, quiet=as_json)
@@ -188,18 +188,3 @@ def _tell(found: DriftReport) -> None:
     print_table(("what", "of these windows"), facts(found))
     columns, rows, right = column_rows(found)
     print_table(columns, rows, title="columns, the worst first", right=right)
-
-
-def _moment_ms(option: str, text: str) -> int | None:
-    if not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError as exc:
-        raise UsageError(
-            f"{option} {text!r}: expected a time such as 2024-05-01T12:00:00Z, or a day such as "
-            "2024-05-01"
-        ) from exc
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return round(moment.timestamp() * 1000)

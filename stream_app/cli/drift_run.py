@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +14,13 @@ from stream_app.adapters.drift.reference_file import require_reference
 from stream_app.adapters.drift.window_file import write_windows
 from stream_app.adapters.model.onnx_model import load_model
 from stream_app.adapters.model.repository import ModelRepository
-from stream_app.cli.options import ConfigOption, SetOption, read_tool_settings
+from stream_app.cli.options import (
+    ConfigOption,
+    SetOption,
+    read_tool_settings,
+    time_option,
+    worth_kernels,
+)
 from stream_app.cli.output import print_json_line, print_table, warn
 from stream_app.cli.progress import Progress
 from stream_app.cli.window_view import HEAD, RIGHT, by_code, has_drift, json_line, table_row
@@ -29,8 +34,6 @@ EPILOG = (
     "and limits are those of the job."
 )
 
-_LARGE_BYTES = 16 << 20
-"""Of a file: from here on kernels are worth loading, or even compiling."""
 _DATA_SUFFIX = ".avro"
 
 
@@ -144,10 +147,10 @@ def run(
     options = RunOptions(
         path=data,
         schema=None if schema is None else read_schema_file(schema),
-        since_ms=_moment("--since", since),
-        until_ms=_moment("--until", until),
+        since_ms=time_option("--since", since),
+        until_ms=time_option("--until", until),
         max_windows=max_windows,
-        compiled=_wants_kernels(data) and warm_kernels() is not None,
+        compiled=worth_kernels(data) and warm_kernels() is not None,
     )
     rows: list[tuple[int, int, Sequence[object]]] = []
     told = drifted = 0
@@ -211,20 +214,3 @@ def _warn(settings: Settings, totals: Totals, windows: int) -> None:
             "input.max_time_difference_s is set: events that live were refused for their time "
             "count here, since a file does not tell when they were sent"
         )
-
-
-def _moment(option: str, text: str) -> int | None:
-    if not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError as exc:
-        raise UsageError(
-            f"{option} {text!r}: expected ISO 8601 such as 2024-05-01T12:00:00Z"
-        ) from exc
-    zoned = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return round(zoned.timestamp() * 1000)
-
-
-def _wants_kernels(data: Path) -> bool:
-    return data.is_file() and data.stat().st_size >= _LARGE_BYTES

@@ -18,7 +18,13 @@ from stream_app.adapters.drift.reference_file import (
 )
 from stream_app.adapters.model.onnx_model import load_model
 from stream_app.adapters.model.repository import ModelFiles, ModelRepository
-from stream_app.cli.options import ConfigOption, JsonOption, SetOption, read_tool_settings
+from stream_app.cli.options import (
+    ConfigOption,
+    JsonOption,
+    SetOption,
+    read_tool_settings,
+    worth_kernels,
+)
 from stream_app.cli.output import print_json, print_table, warn
 from stream_app.cli.progress import Progress
 from stream_app.cli.reference_view import column_rows, described, summary, threshold_rows
@@ -32,8 +38,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-_LARGE_BYTES = 16 << 20
-"""Of a file: from here on kernels are worth loading, or even compiling."""
 
 NameArgument = Annotated[
     str | None,
@@ -116,7 +120,7 @@ def build(
         label=label,
         classes=[each for each in classes.split(",") if each],
         max_value_bytes=settings.input.max_value_bytes,
-        compiled=_wants_kernels(data) and warm_kernels() is not None,
+        compiled=worth_kernels(data) and warm_kernels() is not None,
     )
     # On the CPU and on one thread, wherever it is made: answers must not differ.
     model = load_model(files, ModelSettings(intra_op_threads=1))
@@ -194,7 +198,3 @@ def _open(settings: Settings, name: str | None, version: str | None) -> ModelFil
         raise ConfigError("which model? give its name, or set model.name")
     repository = ModelRepository(settings.model.repository)
     return repository.open(chosen, version or settings.model.version)
-
-
-def _wants_kernels(data: Path) -> bool:
-    return data.is_file() and data.stat().st_size >= _LARGE_BYTES

@@ -1,6 +1,7 @@
 """What all commands that connect have in common: the options, and the settings they lead to."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +31,8 @@ SetOption = Annotated[
         show_default=False,
     ),
 ]
+_LARGE_BYTES = 16 << 20
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -90,3 +93,27 @@ def read_assignments(assignments: Sequence[str] | None) -> dict[str, str]:
             )
         values[name.strip()] = value
     return values
+
+
+def time_option(option: str, text: str) -> int | None:
+    """A moment that a person gave, in milliseconds since 1970; ``None``: none was.
+
+    Raises:
+        UsageError: it is no time; names the option.
+    """
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError as exc:
+        raise UsageError(
+            f"{option} {text!r}: expected a time such as 2024-05-01T12:00:00Z, or a day such as "
+            "2024-05-01; without a zone, UTC"
+        ) from exc
+    zoned = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return round(zoned.timestamp() * 1000)
+
+
+def worth_kernels(data: Path) -> bool:
+    """Whether a file is so large that kernels are worth loading, or even compiling, to read it."""
+    return data.is_file() and data.stat().st_size >= _LARGE_BYTES

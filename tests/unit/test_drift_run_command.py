@@ -118,7 +118,7 @@ def test_what_is_in_no_window_is_told(tmp_path: Path, capsys: pytest.CaptureFixt
     [
         (("--data", "absent.avro"), ExitStatus.CONFIG, "absent.avro"),
         (("--data", "absent.xlsx"), ExitStatus.CONFIG, "cannot tell its format"),
-        (("--data", "x.avro", "--since", "soon"), ExitStatus.USAGE, "expected ISO 8601"),
+        (("--data", "x.avro", "--since", "soon"), ExitStatus.USAGE, "expected a time such as"),
         (("--data", "x.avro", "--to", "x.csv"), ExitStatus.USAGE, "end its name in .avro"),
         (("--data", "x.avro", "--window-s", "7"), ExitStatus.CONFIG, "does not divide a day"),
         (("--data", "x.avro", "--version", "9"), ExitStatus.CONFIG, "9"),
