@@ -24,7 +24,7 @@ from stream_app.core.drift.counter import Arithmetic, Cells, WindowCounter
 from stream_app.core.drift.layout import Layout
 from stream_app.core.drift.partial import Coverage, Partial, Stream, WindowDelta
 from stream_app.core.drift.score_map import score_slots
-from stream_app.core.drift.watch import read_values
+from stream_app.core.drift.sources import SourceReader
 from stream_app.core.metrics import DRIFT_PARTIAL_BYTES, STEP_SECONDS
 from stream_app.ports import Clock, Telemetry
 
@@ -76,12 +76,11 @@ class DriftTally:
         telemetry: Telemetry,
     ) -> None:
         self._config = config
-        self._columns = layout.reference.columns
+        self._reader = SourceReader(layout.reference.columns)
         self._scores = layout.reference.scores
         self._counter = WindowCounter(layout, config.stream.window_ms, way)
         self._encode = encode
         self._way = way
-        self._origins = tuple(column.origin for column in self._columns)
         self._clock = clock
         self._telemetry = telemetry
         self._covered: dict[int, _Covered] = {}
@@ -105,10 +104,11 @@ class DriftTally:
         rows = scores.rows
         self._last = None
         if len(rows):
-            values = read_values(self._origins, events, rows, scores.outputs)
             all_rows = len(rows) == len(events)
             cells = self._counter.cells(
-                values, self._slots(scores), times_ms if all_rows else times_ms[rows]
+                self._reader.read(events, rows, scores.outputs),
+                self._slots(scores),
+                times_ms if all_rows else times_ms[rows],
             )
             self._counter.add(cells)
             self._last = cells, rows

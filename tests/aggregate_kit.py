@@ -17,7 +17,7 @@ from stream_app.core.drift.counter import Arithmetic, WindowCounter
 from stream_app.core.drift.layout import Layout
 from stream_app.core.drift.partial import Coverage, Partial, Stream, WindowDelta
 from stream_app.core.drift.watch import Values
-from tests.drift_kit import SMALL, odd_values
+from tests.drift_kit import SMALL, odd_values, sources_of
 
 WAY = cast(Arithmetic, plain)
 WINDOW_MS = 1_000
@@ -107,7 +107,13 @@ def deltas(events: Events, rows: Int64Array) -> tuple[WindowDelta, ...]:
         {},
     )
     if len(good):
-        counter.add(counter.cells(picked, events.slots[good], events.times_ms[good]))
+        counter.add(
+            counter.cells(
+                sources_of(picked, events.layout.reference),
+                events.slots[good],
+                events.times_ms[good],
+            )
+        )
     dead = rows[events.dead[rows]]
     counter.bury(np.full(len(dead), DEAD, dtype=np.uint16), events.times_ms[dead])
     return counter.take()
@@ -196,7 +202,9 @@ def counted_at_once(events: Events) -> dict[int, Whole]:
             np.asfortranarray(events.values.kinds[rows]),
             {},
         )
-        cells = counter.cells(picked, events.slots[rows], events.times_ms[rows])
+        cells = counter.cells(
+            sources_of(picked, layout.reference), events.slots[rows], events.times_ms[rows]
+        )
         WAY.add_cells(
             cells.places, cells.units, cells.slots, np.zeros(len(rows), dtype=np.int64), 1,
             layout.tables, layout.co_rows, layout.scores, state[np.newaxis, :],

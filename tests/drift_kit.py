@@ -4,6 +4,7 @@ import numpy as np
 
 from stream_app.core.columns import Int64Array
 from stream_app.core.columns import Kind as Cell
+from stream_app.core.drift.bins import Binner
 from stream_app.core.drift.layout import Layout
 from stream_app.core.drift.reference import (
     MOST_UNITS,
@@ -17,6 +18,7 @@ from stream_app.core.drift.reference import (
     Role,
     ScoreMap,
 )
+from stream_app.core.drift.sources import Source
 from stream_app.core.drift.watch import Values
 
 NOTHING = np.empty(0, dtype=np.int64)
@@ -136,6 +138,16 @@ def odd_values(rows: int, seed: int) -> tuple[Values, Int64Array]:
     numbers[kinds == Cell.NAN] = np.nan
     slots = rng.integers(-1, 2 * SCORE_BINS, rows)
     return Values(numbers, kinds, {}), slots
+
+
+def sources_of(values: Values, reference: Reference | None = None) -> list[Source]:
+    """Values as the one tensor that they could have been read from; of a small reference, or so."""
+    columns = (reference or small_reference()).columns
+    numbers = np.array(values.numbers, order="C")
+    for column, texts in values.texts.items():
+        numbers[:, column] = Binner(columns).of_texts(column, texts)
+    which = np.repeat(np.arange(len(columns)), 3).reshape(-1, 3)
+    return [Source(numbers, np.ascontiguousarray(values.kinds), which)]
 
 
 SMALL = Layout(small_reference())

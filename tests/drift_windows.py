@@ -24,7 +24,7 @@ from stream_app.core.drift.layout import Layout
 from stream_app.core.drift.partial import Stream
 from stream_app.core.drift.report_window import WindowCounts, report_window
 from stream_app.core.drift.score_map import score_slots
-from stream_app.core.drift.watch import read_values
+from stream_app.core.drift.sources import SourceReader
 from stream_app.core.drift.window_report import ColumnReport, Status, WindowHead, WindowReport
 from stream_app.core.faults import Fault
 from stream_app.resources import example_dir
@@ -52,14 +52,14 @@ def car_loan_windows() -> tuple[WindowReport, ...]:
     layout = Layout(stored.reference)
     scores = stored.reference.scores
     assert scores is not None
-    origins = tuple(column.origin for column in stored.reference.columns)
+    sources = SourceReader(stored.reference.columns)
     stream = Stream("car_loan", files.version, "primary", stored.id, WINDOW_MS)
     counter = WindowCounter(layout, WINDOW_MS, WAY)
     reader = read_events(example / "stream.avro", model.contract)
     for chunk in score_events(reader, model, model.contract):
         outputs = chunk.batch.outputs
-        values = read_values(origins, chunk.events, chunk.batch.rows, outputs)
-        counter.add(counter.cells(values, score_slots(outputs[scores.tensor]), chunk.times_ms))
+        found = sources.read(chunk.events, chunk.batch.rows, outputs)
+        counter.add(counter.cells(found, score_slots(outputs[scores.tensor]), chunk.times_ms))
     windows = []
     for delta in counter.take():
         state = layout.empty(1)[0]

@@ -121,11 +121,13 @@ def reports(layout: Layout, values: Values, size: int) -> Iterator[WindowReport]
 
 
 def _counted(layout: Layout, values: Values, size: int) -> Int64Array:
-    numbers, kinds = map(np.ascontiguousarray, (values.numbers.T, values.kinds.T))
-    places = np.empty(numbers.shape, dtype=np.int32)
-    units = np.empty(numbers.shape, dtype=np.int64)
-    _WAY.find_cells(numbers, kinds, layout.tables, places, units)
-    rows = len(values)
+    rows, columns = values.numbers.shape
+    places = np.empty((columns, rows), dtype=np.int16)
+    units = np.empty((columns, rows), dtype=np.int32)
+    tables, which = layout.tables, np.repeat(np.arange(columns), 3).reshape(-1, 3)
+    tensor, kinds = map(np.ascontiguousarray, (values.numbers, values.kinds))
+    edges, room = tables.edges_for(tensor.dtype)
+    _WAY.find_cells(tensor, kinds, which, edges, room, tables, places, units)
     states = layout.empty(rows // size)
     _WAY.add_cells(
         places, units, np.full(rows, -1), np.arange(rows) // size, 1,

@@ -271,7 +271,7 @@ FAULTS: dict[str, tuple[Callable[[Reference], Reference], str]] = {
     "co_sums": (lambda r: replace(r, co_sums=r.co_sums[1:]), "co_sums: expected 3, found 2"),
     "large co_sums": (
         lambda r: replace(r, co_sums=moved(r.co_sums, 1, 9_000 * r.co_rows)),
-        "co_sums: more than 8192 a row",
+        "co_sums: more than 2048 a row",
     ),
     "co_rows": (lambda r: replace(r, co_rows=r.rows + 1), "co_rows: expected at most 20000"),
     "classes": (

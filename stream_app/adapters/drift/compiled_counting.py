@@ -13,6 +13,7 @@ KEPT_IN = keep_kernels()
 from stream_app.core.drift import kernels  # noqa: E402
 from stream_app.core.drift.layout import Layout  # noqa: E402
 from stream_app.core.drift.reference import Reference  # noqa: E402
+from stream_app.core.drift.sources import NUMBERS  # noqa: E402
 from stream_app.core.jit import was_compiled  # noqa: E402
 
 __all__ = ["kernels", "load"]
@@ -22,14 +23,16 @@ def load() -> bool:
     """Run each kernel on no rows; whether one of them had to be compiled for it."""
     nothing = np.empty(0, dtype=np.int64)
     layout = Layout(Reference("", "", 0, (), (), nothing, nothing, 0, None, None))
-    places, units = np.empty((0, 0), dtype=np.int32), np.empty((0, 0), dtype=np.int64)
-    numbers = np.empty((0, 0), dtype=np.float64)
-    kinds = np.empty((0, 0), dtype=np.uint8)
+    places, units = np.empty((0, 0), dtype=np.int16), np.empty((0, 0), dtype=np.int32)
+    kinds, which = np.empty((0, 0), dtype=np.uint8), np.empty((0, 3), dtype=np.int64)
     rows, states = np.empty(0, dtype=np.intp), layout.empty(1)
     out = np.empty(0, dtype=np.uint8)
     tables = layout.tables
     kernels.cover_rows(np.empty(0, dtype=np.int32), nothing, nothing, nothing, nothing, nothing)
-    kernels.find_cells(numbers, kinds, tables, places, units)
+    for dtype in NUMBERS:
+        tensor = np.empty((0, 0), dtype=dtype)
+        edges, room = tables.edges_for(tensor.dtype)
+        kernels.find_cells(tensor, kinds, which, edges, room, tables, places, units)
     kernels.add_cells(
         places, units, nothing, nothing, 1, tables, layout.co_rows, layout.scores, states
     )

@@ -6,7 +6,7 @@ rule may not be written twice. Refuses to know where values come from and what i
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -121,21 +121,19 @@ class Binner:
         elif column.kind is Kind.DISCRETE:
             found = _of_numbers(column, numbers)
         elif index in values.texts:
-            found = self._of_texts(index, values.texts[index])
+            found = self.of_texts(index, values.texts[index])
         else:
             found = _of_codes(column, numbers)
         if column.unseen is not None:
             found = np.where(kinds == Cell.UNSEEN, column.unseen, found)
         return np.where(is_valid(kinds), found, APART).astype(np.int64)
 
-    def _of_texts(self, index: int, texts: Sequence[str]) -> Int64Array:
+    def of_texts(self, index: int, texts: Iterable[str]) -> Int64Array:
+        """The bins of one column's names, int64, shape ``(k,)``; of what is no value anything."""
         column, known = self._columns[index], self._texts[index]
         missing = column.bins - 2 if self._is_reference else unlisted(column)
-        return np.fromiter(
-            (known.get(plain_name(text), missing) for text in texts),
-            dtype=np.int64,
-            count=len(texts),
-        )
+        found = (known.get(plain_name(text), missing) for text in texts)
+        return np.fromiter(found, dtype=np.int64)
 
 
 def is_valid(kinds: UInt8Array) -> npt.NDArray[np.bool_]:

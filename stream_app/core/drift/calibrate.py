@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream_app.core.columns import Int64Array
-from stream_app.core.drift.draw_kernels import Int16Array, count_bins, sum_products
+from stream_app.core.drift.draw_kernels import count_bins, sum_products
 from stream_app.core.drift.measures import (
     ALL_COLUMNS,
     Tally,
@@ -24,7 +24,14 @@ from stream_app.core.drift.measures import (
     measured,
     measured_column,
 )
-from stream_app.core.drift.reference import Calibration, Column, CoMoments, Float64Array, Test
+from stream_app.core.drift.reference import (
+    Calibration,
+    Column,
+    CoMoments,
+    Float64Array,
+    Int16Array,
+    Test,
+)
 
 REPEATS = 2_000
 TARGET = 0.01

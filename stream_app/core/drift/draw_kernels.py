@@ -5,13 +5,10 @@ window then costs no more than the reference has rows.
 """
 
 import numpy as np
-import numpy.typing as npt
 
 from stream_app.core.columns import Int64Array
-from stream_app.core.drift.reference import Float64Array
+from stream_app.core.drift.reference import Float64Array, Int16Array
 from stream_app.core.jit import kernel
-
-Int16Array = npt.NDArray[np.int16]
 
 
 @kernel
@@ -42,7 +39,7 @@ def sum_products(
     """Add what a window's values and their products sum up to.
 
     In doubles, which machines multiply several of at once. They hold integers below 2^53, of which
-    2^27 rows' sums stay short, so that nothing is rounded and no order matters.
+    2^31 rows' sums stay short, so that nothing is rounded and no order matters.
 
     Args:
         times: int64, shape ``(rows,)``: how often the window has each row.

@@ -1,32 +1,38 @@
-"""Rows into the states of their windows; compiled.
+"""Values into cells: which place in a column's section, and how many units from the mean; compiled.
 
-Decides each value's *cell*: its place in its column's section, and how many units it is from the
-mean. All the rest is adding integers. Column by column, since what is known of a column then stays
-in the processor's registers. A row may be taken out again with a weight of -1.
+Decides which cell it is; what is done with cells is in ``sum_kernels.py`` and ``byte_kernels.py``,
+which belong to the same arithmetic.
+
+Loops are short and over arrays of one dimension, without a branch that depends on a value: of such
+the processor does several rows at once. What is odd, a null or a value out of range, is looked for
+in whole blocks of rows, and done row by row only where a block has some.
 """
 
 import numpy as np
 
-from stream_app.core.avro.kernels.encode import put_long
-from stream_app.core.avro.kernels.varints import read_long
-from stream_app.core.avro.opcodes import Reason
 from stream_app.core.columns import Kind
-from stream_app.core.drift.layout import BLOCK, ROWS, KindCode, Sum
-from stream_app.core.drift.reference import COARSE_MOST, COARSE_UNIT, MOST_UNITS, UNIT, Apart
+from stream_app.core.drift.byte_kernels import read_rows, read_sparse, write_rows, write_sparse
+from stream_app.core.drift.layout import BLOCK, KindCode
+from stream_app.core.drift.reference import MOST_UNITS
+from stream_app.core.drift.sum_kernels import add_cells
 from stream_app.core.jit import kernel
 
+__all__ = [
+    "add_cells",
+    "cover_rows",
+    "find_cells",
+    "read_rows",
+    "read_sparse",
+    "write_rows",
+    "write_sparse",
+]
+
 _VALUE, _UNSEEN = int(Kind.VALUE), int(Kind.UNSEEN)
+_NAN, _MORE, _LESS = int(Kind.NAN), int(Kind.POSITIVE_INFINITY), int(Kind.NEGATIVE_INFINITY)
 _NUMERIC, _DISCRETE = int(KindCode.NUMERIC), int(KindCode.DISCRETE)
-_APART = len(Apart)
-_CLIPPED = int(Apart.CLIPPED)
-_LOW, _HIGH = int(Sum.SQUARES_LOW), int(Sum.SQUARES_HIGH)
-_BELOW, _ABOVE = int(Sum.BELOW), int(Sum.ABOVE)
-_COARSE_BITS = (UNIT // COARSE_UNIT).bit_length() - 1
-_HALF = UNIT // COARSE_UNIT // 2
-_MOST = COARSE_MOST
-_ROWS = ROWS
-_MOST_UNITS = MOST_UNITS
-_FINE = int(Reason.NONE)
+_MOST_UNITS = float(MOST_UNITS)
+_ROUNDER = 1.5 * 2**52
+"""Added, and taken off again, it leaves what ``rint`` does, which is a call on old processors."""
 _BLOCK = BLOCK
 
 
@@ -51,250 +57,145 @@ def cover_rows(partitions, offsets, times_ms, firsts, lasts, greatest):
 
 
 @kernel
-def find_cells(numbers, kinds, tables, places, units):
-    """Where each value is counted.
+def find_cells(tensor, kinds, which, edges, room, tables, places, units):
+    """Where each value of a tensor is counted.
 
     Args:
-        numbers: float64, shape ``(d, k)``; see ``watch.Values``, whose shape is the other way.
-        kinds: uint8, likewise.
+        tensor: float32, float64 or int64, shape ``(k, w)``.
+        kinds: uint8, shape ``(k, features)``, of ``columns.Kind``.
+        which: int64, shape ``(c, 3)``: of each column that is found here, which column it is, its
+            place in the tensor's rows, and its feature; -1: it has none, and every value counts.
+        edges: float64, ``tables.numbers``; for a tensor of float32 of float32, ``tables.singles``.
+        room: int64, or for float32 int32, shape ``(BLOCK_ROWS,)``; to work in. Numbers and counts
+            that are equally wide are compared and added several at once.
         tables: See ``layout.Tables``.
-        places: int32, shape ``(d, k)``; filled: twice the place in the column's section (from the
-            number of bins on: apart), and 1 more where the value was clipped.
-        units: int64, likewise; filled: from the mean; 0 where the column has no sums.
+        places: int16, shape ``(d, k)``; of these columns filled: twice the place in the column's
+            section (from the number of bins on: apart), and 1 more where the value was clipped.
+        units: int32, likewise; filled: from the mean; 0 where the column has no sums.
     """
-    column_kinds, _, all_bins, firsts, lengths, edges, all_marks, first_marks = tables[:8]
-    codes, means, scales, lows, highs, _ = tables[8:]
-    rows = numbers.shape[1]
-    for column in range(len(column_kinds)):
-        kind, bins = column_kinds[column], all_bins[column]
-        begin, length = firsts[column], lengths[column]
-        mean, scale, low, high = means[column], scales[column], lows[column], highs[column]
-        if kind == _NUMERIC:
-            blocks = length // _BLOCK
-            own = edges[begin : begin + length]
-            marks = all_marks[first_marks[column] : first_marks[column] + blocks - 1]
-            for row in range(rows):
-                of = np.uintp(row)
-                number = numbers[column, of]
-                # The edges below the number: first whole blocks, then those of the next one, all
-                # compared at once. A search by halves takes ten times as long, since which half it
-                # is cannot be foreseen. Of what is no value anything is found.
-                block = 0
-                for index in range(blocks - 1):
-                    block += marks[np.uintp(index)] < number
-                place = block * _BLOCK
-                at = np.uintp(place)
-                for index in range(_BLOCK):
-                    place += own[at + np.uintp(index)] < number
-                near = min(max(number, low), high)
-                places[column, of] = 2 * place + (near != number)
-                units[column, of] = np.int64(np.rint((near - mean) * scale))
-        for row in range(rows):
-            of = np.uintp(row)
-            given = kinds[column, of]
-            if given == _VALUE and kind == _NUMERIC:
-                continue
-            place = bins - 1
-            if given == _VALUE:
-                number = numbers[column, of]
+    rows = len(tensor)
+    numbers = np.empty(len(room), edges.dtype)
+    # Not looked up again for each column: that would take longer than what is done with them.
+    column_kinds, _, all_bins, firsts, lengths, values, _, codes = tables[:8]
+    means, scales, lows, highs, _ = tables[8:]
+    for begin in range(0, rows, len(room)):
+        end = min(begin + len(room), rows)
+        some_are_odd = _are_odd(kinds[begin:end])
+        for at in range(len(which)):
+            column, element, feature = which[at, 0], which[at, 1], which[at, 2]
+            kind, bins = column_kinds[column], all_bins[column]
+            first, last = firsts[column], firsts[column] + lengths[column]
+            own, own_places = numbers[: end - begin], places[column, begin:end]
+            own_units, bin_of = units[column, begin:end], room[: end - begin]
+            for row in range(end - begin):
+                own[row] = tensor[np.uintp(begin + row), np.uintp(element)]
+            if kind == _NUMERIC:
+                _count_below(own, edges[first:last], bin_of)
+                _measure(
+                    own, bin_of, means[column], scales[column],
+                    lows[column], highs[column], own_places, own_units,
+                )  # fmt: skip
+            else:
                 if kind == _DISCRETE:
-                    for index in range(length):
-                        if edges[np.uintp(begin + index)] == number:
-                            place = index
-                            break
+                    _look_up(own, values[first:last], bins - 1, bin_of)
                 else:
-                    code = np.int64(number)
-                    if 0 <= code < length:
-                        place = codes[np.uintp(begin + code)]
-            elif given != _UNSEEN:
-                # ``columns.Kind`` and ``Apart`` have the same order, from null on.
-                place = bins + np.int64(given) - 1
-            places[column, of] = 2 * place
-            units[column, of] = 0
+                    _translate(own, codes[first:last], bins - 1, bin_of)
+                for row in range(end - begin):
+                    own_places[row] = 2 * bin_of[row]
+                    own_units[row] = 0
+            # What is not finite is above all edges, or not above any.
+            may_be_odd = _touches_ends(bin_of, bins) and not _are_finite(own)
+            if (some_are_odd and feature >= 0) or may_be_odd:
+                for row in range(end - begin):
+                    given = kinds[begin + row, feature] if feature >= 0 else _VALUE
+                    place = _apart(own[row], given, bins)
+                    if place >= 0:
+                        own_places[row] = 2 * place
+                        own_units[row] = 0
 
 
 @kernel
-def add_cells(places, units, slots, windows, weight, tables, co_rows, scores, states):
-    """Add rows to the states of their windows.
-
-    Args:
-        places: See ``find_cells``.
-        units: Likewise.
-        slots: int64, shape ``(k,)``: the place of each row's score among the scores; -1: none.
-        windows: int64, shape ``(k,)``: each row's, an index into ``states``; -1: in none.
-        weight: 1 adds, -1 takes out.
-        tables: See ``layout.Tables``.
-        co_rows: See ``layout.Layout``.
-        scores: Likewise.
-        states: int64, shape ``(windows, size)``; changed.
-    """
-    column_kinds, begins, all_bins, correlated = tables[0], tables[1], tables[2], tables[13]
-    rows, pairs = len(windows), 0
-    for column in range(len(correlated)):
-        pairs = max(pairs, correlated[column] + 1)
-    coarse = np.zeros((pairs, rows), dtype=np.int16)
-    complete = np.ones(rows, dtype=np.bool_)
-    end = 0
-    while end < rows:
-        # Neighbours mostly belong to one window: sums grow in registers, and are stored once.
-        first, window = end, windows[end]
-        while end < rows and windows[np.uintp(end)] == window:
-            end += 1
-        if window < 0:
-            continue
-        state = states[window]
-        state[_ROWS] += weight * (end - first)
-        for row in range(first, end):
-            if slots[np.uintp(row)] >= 0:
-                state[np.uintp(scores + slots[np.uintp(row)])] += weight
-        for column in range(len(column_kinds)):
-            begin, bins, pair = begins[column], all_bins[column], correlated[column]
-            if column_kinds[column] != _NUMERIC:
-                for row in range(first, end):
-                    state[np.uintp(begin + (places[column, np.uintp(row)] >> 1))] += weight
-                continue
-            total, low, high, below, above, clipped = 0, 0, 0, 0, 0, 0
-            for row in range(first, end):
-                of = np.uintp(row)
-                place = np.int64(places[column, of]) >> 1
-                state[np.uintp(begin + place)] += weight
-                if place >= bins:
-                    if pair >= 0:
-                        complete[of] = False
-                    continue
-                unit = units[column, of]
-                square = unit * unit
-                total += unit
-                low += square & 0xFFFFFFFF
-                high += square >> 32
-                clipped += places[column, of] & 1
-                if place == 0:
-                    below += unit
-                elif place == bins - 1:
-                    above += unit
-                if pair >= 0:
-                    # Shifted, not divided: a division takes as long as ten other instructions.
-                    coarse[pair, of] = min(max((unit + _HALF) >> _COARSE_BITS, -_MOST), _MOST)
-            state[np.uintp(begin + bins + _CLIPPED)] += weight * clipped
-            sums = begin + bins + _APART
-            state[np.uintp(sums)] += weight * total
-            state[np.uintp(sums + _LOW)] += weight * low
-            state[np.uintp(sums + _HIGH)] += weight * high
-            state[np.uintp(sums + _BELOW)] += weight * below
-            state[np.uintp(sums + _ABOVE)] += weight * above
-        if pairs == 0:
-            continue
-        for row in range(first, end):
-            of = np.uintp(row)
-            state[np.uintp(co_rows)] += weight * complete[of]
-            if not complete[of]:
-                for pair in range(pairs):
-                    coarse[pair, of] = 0
-        at = co_rows + 1 + pairs
-        for one in range(pairs):
-            mine = coarse[one, first:end]
-            state[np.uintp(co_rows + 1 + one)] += weight * mine.sum()
-            for other in range(one, pairs):
-                others = coarse[other, first:end]
-                products = np.int64(0)
-                for row in range(len(mine)):
-                    products += np.int64(mine[row]) * np.int64(others[row])
-                state[np.uintp(at)] += weight * products
-                at += 1
+def _are_odd(kinds):
+    """Whether any is no value. Numpy's ``any`` takes ten times as long here."""
+    flat, found = kinds.reshape(kinds.size), np.uint8(0)
+    for at in range(len(flat)):
+        found |= flat[at]
+    return found != _VALUE
 
 
 @kernel
-def write_rows(places, units, slots, rows, tables, out):
-    """Write the cells of some rows, one row behind the other; answers how many bytes.
+def _count_below(numbers, edges, found):
+    """Of each number, how many edges are below it; of what is no value anything.
 
-    Args:
-        places: See ``find_cells``.
-        units: Likewise.
-        slots: See ``add_cells``.
-        rows: intp, shape ``(r,)``: which.
-        tables: See ``layout.Tables``.
-        out: uint8, with room for ``ROW_CELL_BYTES`` a column and row, and as much a row.
+    First whole blocks of edges, compared with all numbers; then three edges of the next block, each
+    chosen by the one before, but without a branch: which way it goes cannot be foreseen.
     """
-    column_kinds, all_bins = tables.kind, tables.bins
-    at = np.int64(0)
-    for index in range(len(rows)):
-        row = np.uintp(rows[index])
-        for column in range(len(column_kinds)):
-            place = np.int64(places[column, row])
-            at = put_long(out, at, place)
-            if column_kinds[column] == _NUMERIC and place >> 1 < all_bins[column]:
-                at = put_long(out, at, units[column, row])
-        at = put_long(out, at, slots[row])
-    return at
+    found[:] = 0
+    last = len(edges) - 1  # infinity, and so below nothing
+    for begin in range(_BLOCK - 1, last, 4 * _BLOCK):
+        a, b = edges[begin], edges[min(begin + _BLOCK, last)]
+        c, d = edges[min(begin + 2 * _BLOCK, last)], edges[min(begin + 3 * _BLOCK, last)]
+        for row in range(len(found)):
+            number = numbers[row]
+            found[row] += (a < number) + (b < number) + (c < number) + (d < number)
+    for row in range(len(found)):
+        number, at = numbers[row], np.uintp(found[row]) * np.uintp(_BLOCK)
+        at += np.uintp(4) * (edges[at + np.uintp(3)] < number)
+        at += np.uintp(2) * (edges[at + np.uintp(1)] < number)
+        at += np.uintp(edges[at] < number)
+        found[row] = at
 
 
 @kernel
-def read_rows(data, tables, most_slots, places, units, slots):
-    """Read what ``write_rows`` wrote; answers whether it was sound.
-
-    Args:
-        data: uint8: all the rows, and nothing else.
-        tables: See ``layout.Tables``.
-        most_slots: Every slot is below this.
-        places: int32, shape ``(d, rows)``; filled.
-        units: int64, likewise; filled.
-        slots: int64, shape ``(rows,)``; filled.
-    """
-    column_kinds, all_bins = tables.kind, tables.bins
-    at, end = np.int64(0), len(data)
-    for row in range(len(slots)):
-        for column in range(len(column_kinds)):
-            cell, at, reason = read_long(data, at, end)
-            place, bins = cell >> 1, all_bins[column]
-            if reason != _FINE or place < 0 or place >= bins + _CLIPPED:
-                return False
-            unit = np.int64(0)
-            if column_kinds[column] == _NUMERIC and place < bins:
-                unit, at, reason = read_long(data, at, end)
-                if reason != _FINE or not -_MOST_UNITS <= unit <= _MOST_UNITS:
-                    return False
-            places[column, row], units[column, row] = cell, unit
-        slot, at, reason = read_long(data, at, end)
-        if reason != _FINE or slot < -1 or slot >= most_slots:
-            return False
-        slots[row] = slot
-    return at == end
+def _measure(numbers, bin_of, mean, scale, low, high, places, units):
+    for row in range(len(numbers)):
+        number = np.float64(numbers[row])
+        near = min(max(number, low), high)
+        unit = ((near - mean) * scale + _ROUNDER) - _ROUNDER
+        units[row] = np.int32(min(max(unit, -_MOST_UNITS), _MOST_UNITS))
+        places[row] = np.int16(2 * bin_of[row] + (near != number))
 
 
 @kernel
-def write_sparse(state, out):
-    """Write what is not nought of a state: gap and amount, by turns; answers how many bytes.
-
-    Args:
-        state: int64, shape ``(size,)``.
-        out: uint8, with room for ``SPARSE_BYTES`` a number.
-    """
-    at, last = np.int64(0), np.int64(-1)
-    for index in range(len(state)):
-        amount = state[np.uintp(index)]
-        if amount != 0:
-            at = put_long(out, at, index - last)
-            at = put_long(out, at, amount)
-            last = index
-    return at
+def _look_up(numbers, values, otherwise, found):
+    found[:] = otherwise
+    for index in range(len(values)):
+        value = values[index]
+        for row in range(len(found)):
+            if numbers[row] == value:
+                found[row] = index
 
 
 @kernel
-def read_sparse(data, state):
-    """Add what ``write_sparse`` wrote to a state; answers whether it was sound.
+def _translate(numbers, bin_of_code, otherwise, found):
+    for row in range(len(found)):
+        found[row] = otherwise
+        if 0 <= numbers[row] < len(bin_of_code):
+            found[row] = bin_of_code[np.int64(numbers[row])]
 
-    Args:
-        data: uint8: all of it, and nothing else.
-        state: int64, shape ``(size,)``; changed, and of no use if it was not sound.
-    """
-    at, index, end = np.int64(0), np.int64(-1), len(data)
-    while at < end:
-        gap, at, reason = read_long(data, at, end)
-        if reason != _FINE or gap <= 0 or gap >= len(state) - index:
-            return False
-        amount, at, reason = read_long(data, at, end)
-        if reason != _FINE:
-            return False
-        index += gap
-        state[np.uintp(index)] += amount
-    return True
+
+@kernel
+def _touches_ends(bin_of, bins):
+    least, most = bin_of[0], bin_of[0]
+    for row in range(len(bin_of)):
+        least, most = min(least, bin_of[row]), max(most, bin_of[row])
+    return least == 0 or most == bins - 1
+
+
+@kernel
+def _are_finite(numbers):
+    found = True
+    for row in range(len(numbers)):
+        found &= abs(numbers[row]) < np.inf
+    return found
+
+
+@kernel
+def _apart(number, given, bins):
+    """The place of what is no value, or none that was ever seen; -1: it is one."""
+    if given == _VALUE:
+        if np.isfinite(number):
+            return -1
+        given = _NAN if np.isnan(number) else _MORE if number > 0 else _LESS
+    # ``columns.Kind`` and ``Apart`` have the same order, from null on.
+    return bins - 1 if given == _UNSEEN else bins + given - 1

@@ -17,13 +17,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stream_app.core.columns import Int64Array
+from stream_app.core.columns import Int32Array, Int64Array
 from stream_app.core.drift.reference import (
     SCORE_BINS,
     UNIT,
     Apart,
     Column,
     CoMoments,
+    Float32Array,
     Float64Array,
     Kind,
     Reference,
@@ -36,7 +37,10 @@ SPARSE_BYTES = 20
 """At most, of a number of a state when it is written."""
 
 BLOCK = 8
-"""Edges that are compared at a time."""
+"""Edges of which one is compared first."""
+
+BLOCK_ROWS = 256
+"""Rows that are looked at at a time: of all columns they stay in the processor's nearest memory."""
 
 _VARINT_BYTES = 10
 
@@ -88,9 +92,10 @@ class Tables(NamedTuple):
         first: int64: where its edges, values or codes begin in ``numbers``, or ``codes``.
         length: int64: how many they are.
         numbers: float64: edges of numeric and values of discrete columns, one behind the other.
-            Edges come in blocks of ``BLOCK``, the last filled up with infinity.
-        marks: float64: the last edge of each block but the last, likewise.
-        first_mark: int64: where a column's begin.
+            Edges come in blocks of ``BLOCK``, the last filled up with infinity, of which there is
+            one at least.
+        singles: float32: the same, rounded down: a number of this type is above an edge exactly if
+            it is above the rounded one.
         codes: int64: the bins of codes, likewise.
         mean: float64: of the reference.
         scale: float64: units in one; 0 for constant columns.
@@ -105,14 +110,21 @@ class Tables(NamedTuple):
     first: Int64Array
     length: Int64Array
     numbers: Float64Array
-    marks: Float64Array
-    first_mark: Int64Array
+    singles: Float32Array
     codes: Int64Array
     mean: Float64Array
     scale: Float64Array
     low: Float64Array
     high: Float64Array
     place: Int64Array
+
+    def edges_for(
+        self, numbers: np.dtype[np.generic]
+    ) -> tuple[Float64Array | Float32Array, Int64Array | Int32Array]:
+        """The edges that numbers of a type are compared with, and room to count in."""
+        if numbers == np.float32:
+            return self.singles, np.empty(BLOCK_ROWS, dtype=np.int32)
+        return self.numbers, np.empty(BLOCK_ROWS, dtype=np.int64)
 
 
 class KindCode(IntEnum):
@@ -182,10 +194,7 @@ class Layout:
     def _tables(self) -> Tables:
         columns = self.reference.columns
         numbers = [_numbers(column) for column in columns]
-        marks = [
-            own[BLOCK - 1 : -1 : BLOCK] if column.kind is Kind.NUMERIC else np.empty(0)
-            for column, own in zip(columns, numbers, strict=True)
-        ]
+        all_numbers = np.concatenate([np.empty(0), *numbers])
         codes = [_codes(column) for column in columns]
         firsts = np.cumsum([0, *map(len, numbers)])
         code_firsts = np.cumsum([0, *map(len, codes)])
@@ -203,9 +212,8 @@ class Layout:
                 len(code) if is_code else len(number)
                 for is_code, code, number in zip(of_codes, codes, numbers, strict=True)
             ),
-            numbers=np.concatenate([np.empty(0), *numbers]),
-            marks=np.concatenate([np.empty(0), *marks]),
-            first_mark=np.cumsum([0, *map(len, marks)])[:-1].astype(np.int64),
+            numbers=all_numbers,
+            singles=_rounded_down(all_numbers),
             codes=np.concatenate([np.empty(0, dtype=np.int64), *codes]),
             mean=_reals(0.0 if m is None else m.mean for m in moments),
             scale=_reals(0.0 if m is None or not m.sd else UNIT / m.sd for m in moments),
@@ -218,8 +226,14 @@ class Layout:
 def _numbers(column: Column) -> Float64Array:
     if column.kind is not Kind.NUMERIC:
         return column.values
-    missing = -len(column.edges) % BLOCK
+    missing = BLOCK - len(column.edges) % BLOCK
     return np.concatenate([column.edges, np.full(missing, np.inf)])
+
+
+def _rounded_down(numbers: Float64Array) -> Float32Array:
+    with np.errstate(over="ignore"):  # to infinity, and then one down
+        nearest = numbers.astype(np.float32)
+    return np.where(nearest > numbers, np.nextafter(nearest, np.float32(-np.inf)), nearest)
 
 
 def _codes(column: Column) -> Int64Array:

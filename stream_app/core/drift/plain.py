@@ -1,4 +1,4 @@
-"""Rows into the states of their windows, without a compiler: what ``kernels.py`` does, in numpy.
+"""Rows into the states of their windows, without a compiler: what the kernels do, in numpy.
 
 Decides nothing of its own: each function gives what its namesake gives, to the last bit. It serves
 machines on which kernels cannot be had, and is what kernels are tested against.
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from stream_app.core.columns import Int32Array, Int64Array, Kind, UInt8Array
+from stream_app.core.columns import Int32Array, Int64Array, Kind, Tensor, UInt8Array
 from stream_app.core.drift.layout import ROWS, KindCode, Sum, Tables
 from stream_app.core.drift.reference import (
     COARSE_MOST,
@@ -17,7 +17,9 @@ from stream_app.core.drift.reference import (
     MOST_UNITS,
     UNIT,
     Apart,
+    Float32Array,
     Float64Array,
+    Int16Array,
 )
 
 _VARINT_BITS = 70
@@ -38,13 +40,21 @@ def cover_rows(
 
 
 def find_cells(
-    numbers: Float64Array, kinds: UInt8Array, tables: Tables, places: Int32Array, units: Int64Array
+    tensor: Tensor,
+    kinds: UInt8Array,
+    which: Int64Array,
+    edges: Float64Array | Float32Array,  # kernels are fast with some of this width
+    room: Int64Array | Int32Array,  # likewise
+    tables: Tables,
+    places: Int16Array,
+    units: Int32Array,
 ) -> None:
     """See ``kernels.find_cells``."""
-    for column, kind in enumerate(tables.kind.tolist()):
-        bins, begin = int(tables.bins[column]), int(tables.first[column])
+    for column, element, feature in which.tolist():
+        kind, bins, begin = tables.kind[column], int(tables.bins[column]), int(tables.first[column])
         of_column = slice(begin, begin + int(tables.length[column]))
-        values, given = numbers[column], kinds[column].astype(np.int64)
+        values = tensor[:, element].astype(np.float64)
+        given = _kinds_of(values, kinds[:, feature] if feature >= 0 else None)
         is_value = given == Kind.VALUE
         place = np.where(given == Kind.UNSEEN, bins - 1, bins + given - 1)
         near = np.clip(values, tables.low[column], tables.high[column])
@@ -52,8 +62,8 @@ def find_cells(
         clipped = np.zeros(len(values), dtype=np.bool_)
         if kind == KindCode.NUMERIC:
             found = np.searchsorted(tables.numbers[of_column], values, side="left")
-            scaled = (near[is_value] - tables.mean[column]) * tables.scale[column]
-            unit[is_value] = np.rint(scaled).astype(np.int64)
+            scaled = np.rint((near[is_value] - tables.mean[column]) * tables.scale[column])
+            unit[is_value] = np.clip(scaled, -MOST_UNITS, MOST_UNITS).astype(np.int64)
             clipped = is_value & (near != values)
         elif kind == KindCode.DISCRETE:
             own = tables.numbers[of_column]
@@ -68,9 +78,19 @@ def find_cells(
         units[column] = unit
 
 
+def _kinds_of(values: Float64Array, given: UInt8Array | None) -> Int64Array:
+    """Outputs have no kinds of their own, and a mean may overflow."""
+    kinds = np.zeros(len(values), dtype=np.int64) if given is None else given.astype(np.int64)
+    plain = kinds == Kind.VALUE
+    kinds[plain & np.isnan(values)] = Kind.NAN
+    kinds[plain & (values == np.inf)] = Kind.POSITIVE_INFINITY
+    kinds[plain & (values == -np.inf)] = Kind.NEGATIVE_INFINITY
+    return kinds
+
+
 def add_cells(
-    places: Int32Array,
-    units: Int64Array,
+    places: Int16Array,
+    units: Int32Array,
     slots: Int64Array,
     windows: Int64Array,
     weight: int,
@@ -79,7 +99,7 @@ def add_cells(
     scores: int,
     states: Int64Array,
 ) -> None:
-    """See ``kernels.add_cells``."""
+    """See ``sum_kernels.add_cells``."""
     pairs = int((tables.place >= 0).sum())
     used = windows >= 0
     coarse = np.zeros((pairs, len(windows)), dtype=np.int64)
@@ -89,7 +109,7 @@ def add_cells(
     np.add.at(states, (windows[scored], scores + slots[scored]), weight)
     for column, kind in enumerate(tables.kind.tolist()):
         begin, bins = int(tables.begin[column]), int(tables.bins[column])
-        place, unit = places[column].astype(np.int64) >> 1, units[column]
+        place, unit = places[column].astype(np.int64) >> 1, units[column].astype(np.int64)
         np.add.at(states, (windows[used], begin + place[used]), weight)
         valid = used & (place < bins)
         if kind != KindCode.NUMERIC:
@@ -121,14 +141,14 @@ def add_cells(
 
 
 def write_rows(
-    places: Int32Array,
-    units: Int64Array,
+    places: Int16Array,
+    units: Int32Array,
     slots: Int64Array,
     rows: npt.NDArray[np.intp],
     tables: Tables,
     out: UInt8Array,
 ) -> int:
-    """See ``kernels.write_rows``."""
+    """See ``byte_kernels.write_rows``."""
     has_units, bins = (tables.kind == KindCode.NUMERIC).tolist(), tables.bins.tolist()
     written = bytearray()
     for row in rows.tolist():
@@ -144,11 +164,11 @@ def read_rows(
     data: UInt8Array,
     tables: Tables,
     most_slots: int,
-    places: Int32Array,
-    units: Int64Array,
+    places: Int16Array,
+    units: Int32Array,
     slots: Int64Array,
 ) -> bool:
-    """See ``kernels.read_rows``."""
+    """See ``byte_kernels.read_rows``."""
     has_units, bins = (tables.kind == KindCode.NUMERIC).tolist(), tables.bins.tolist()
     numbers = _varints(data.tobytes())
     try:
@@ -171,7 +191,7 @@ def read_rows(
 
 
 def write_sparse(state: Int64Array, out: UInt8Array) -> int:
-    """See ``kernels.write_sparse``."""
+    """See ``byte_kernels.write_sparse``."""
     written, last = bytearray(), -1
     for index in np.flatnonzero(state).tolist():
         written += _varint(index - last) + _varint(int(state[index]))
@@ -180,7 +200,7 @@ def write_sparse(state: Int64Array, out: UInt8Array) -> int:
 
 
 def read_sparse(data: UInt8Array, state: Int64Array) -> bool:
-    """See ``kernels.read_sparse``."""
+    """See ``byte_kernels.read_sparse``."""
     numbers, index = _varints(data.tobytes()), -1
     try:
         for gap in numbers:

@@ -154,7 +154,7 @@ class Tally:
         return self._products[np.triu_indices(len(self.correlated))]
 
     def _multiply(self, coarse: Float64Array) -> None:
-        # Whole numbers of at most 26 bits: as doubles their sums are exact.
+        # Whole numbers of at most 22 bits: as doubles their sums are exact.
         self._products += (coarse.T @ coarse).astype(np.int64)
         self.co_sums += coarse.sum(axis=0).astype(np.int64)
         self.co_rows += len(coarse) if self.correlated else 0

@@ -20,6 +20,8 @@ import numpy.typing as npt
 from stream_app.core.columns import Int64Array
 
 Float64Array = npt.NDArray[np.float64]
+Float32Array = npt.NDArray[np.float32]
+Int16Array = npt.NDArray[np.int16]
 
 ALL_ELEMENTS = -1
 """In the place of an element: the mean of all of them."""
@@ -27,12 +29,13 @@ ALL_ELEMENTS = -1
 UNIT = 1 << 20
 """Sums are of values in reference standard deviations from its mean, times this, as integers."""
 
-MOST_UNITS = 1 << 31
-"""Of one value: further away is clipped, and counted as such. Its square fits 63 bits."""
+MOST_UNITS = (1 << 31) - 1
+"""Of one value, which so fits 32 bits: further away is clipped, and counted as such."""
 
-COARSE_UNIT = 1 << 10
+COARSE_UNIT = 1 << 8
 COARSE_MOST = 8 * COARSE_UNIT
-"""Of one value in co-moments: eight standard deviations; more says nothing about correlation."""
+"""Of one value in co-moments: eight standard deviations; more says nothing about correlation. The
+products of 256 rows add up in 32 bits, which kernels make use of."""
 
 SCORE_BINS = 256
 """Of a score between 0 and 1, for the estimate of accuracy."""
@@ -177,7 +180,7 @@ class Column:
 class CoMoments(NamedTuple):
     """Of some columns' coarse values, over the rows in which all of these columns are valid.
 
-    A value has 14 bits, so that of 2^36 rows nothing is too large, of 2^27 nothing for a double.
+    A value has 12 bits, so that of 2^40 rows nothing is too large, of 2^31 nothing for a double.
 
     Attributes:
         products: int64, shape ``(..., c * (c + 1) // 2)``: sums of products of two values, the

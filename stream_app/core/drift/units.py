@@ -9,6 +9,7 @@ from stream_app.core.columns import Int64Array
 from stream_app.core.drift.reference import (
     COARSE_MOST,
     COARSE_UNIT,
+    MOST_UNITS,
     UNIT,
     Float64Array,
     Moments,
@@ -24,7 +25,8 @@ def near_values(numbers: Float64Array, moments: Moments) -> Float64Array:
 def units_of(numbers: Float64Array, moments: Moments) -> Int64Array:
     """How far values within the clipping range are from the mean, in units; 0 if it is constant."""
     scale = UNIT / moments.sd if moments.sd else 0.0
-    return np.rint((numbers - moments.mean) * scale).astype(np.int64)
+    units = np.rint((numbers - moments.mean) * scale)
+    return np.clip(units, -MOST_UNITS, MOST_UNITS).astype(np.int64)
 
 
 def coarse_units(numbers: Float64Array, moments: Moments) -> Int64Array:

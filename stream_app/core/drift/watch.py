@@ -152,7 +152,7 @@ def read_values(
                 tensor = events.tensors[origin.tensor]
                 tensor = tensor if every else tensor[rows]
             flat[key] = tensor.reshape(count, -1)
-        found = _of_row(flat[key], origin)
+        found = of_row(flat[key], origin)
         if origin.role is Role.INPUT:
             kinds[:, column] = given[:, origin.feature]
         if found.dtype.kind in "OUST":
@@ -164,8 +164,8 @@ def read_values(
     return Values(numbers, kinds, texts)
 
 
-def _of_row(tensor: Tensor, origin: Origin) -> Tensor:
-    """One number, or text, a row of a flattened tensor."""
+def of_row(tensor: Tensor, origin: Origin) -> Tensor:
+    """One number, or text, a row of a flattened tensor; shape ``(k,)``."""
     if origin.derived is Derived.GREATEST:
         greatest: Tensor = tensor.max(axis=1)
         return greatest

@@ -105,8 +105,8 @@ def test_a_window_without_rows_is_no_number() -> None:
 
 
 def test_of_as_many_rows_as_a_window_may_have_nothing_is_too_large() -> None:
-    """Two values, as far from the mean as they may be, of 2^36 rows."""
-    rows, most = 1 << 36, COARSE_MOST
+    """Two values, as far from the mean as they may be, of 2^40 rows."""
+    rows, most = 1 << 40, COARSE_MOST
     one = np.array([[most, most, -most], [most, -most, most]])
     many = CoMoments(*(each * (rows // 2) for each in summed(one)))
     assert correlations(many).tolist() == correlations(summed(one)).tolist()

@@ -3,6 +3,7 @@
 from types import ModuleType
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,18 +11,24 @@ from hypothesis import strategies as st
 from stream_app.core.columns import Int32Array, Int64Array
 from stream_app.core.drift import kernels, plain
 from stream_app.core.drift.layout import ROWS, SPARSE_BYTES, Sum, row_bytes
-from stream_app.core.drift.reference import Apart
+from stream_app.core.drift.reference import COARSE_MOST, Apart, Float64Array, Int16Array
+from stream_app.core.drift.sources import NUMBERS
 from stream_app.core.drift.watch import Values
-from tests.drift_kit import SMALL, odd_values
+from tests.drift_kit import SMALL, odd_values, sources_of
 
 BOTH = pytest.mark.parametrize("way", [kernels, plain], ids=["compiled", "plain"])
 
 
-def cells(way: ModuleType, values: Values) -> tuple[Int32Array, Int64Array]:
+def cells(
+    way: ModuleType, values: Values, dtype: npt.DTypeLike = np.float64
+) -> tuple[Int16Array, Int32Array]:
     shape = (6, len(values))
-    places, units = np.empty(shape, dtype=np.int32), np.empty(shape, dtype=np.int64)
-    numbers, kinds = np.ascontiguousarray(values.numbers.T), np.ascontiguousarray(values.kinds.T)
-    way.find_cells(numbers, kinds, SMALL.tables, places, units)
+    places, units = np.empty(shape, dtype=np.int16), np.empty(shape, dtype=np.int32)
+    for each in sources_of(values):
+        with np.errstate(invalid="ignore", over="ignore"):
+            tensor = each.tensor.astype(dtype)
+        edges, room = SMALL.tables.edges_for(tensor.dtype)
+        way.find_cells(tensor, each.kinds, each.which, edges, room, SMALL.tables, places, units)
     return places, units
 
 
@@ -43,16 +50,34 @@ def pick(values: Values, rows: Int64Array) -> Values:
     )
 
 
-@given(st.integers(1, 200), st.integers(0, 10_000))
-def test_compiled_and_plain_agree_to_the_last_bit(rows: int, seed: int) -> None:
+@given(st.integers(1, 600), st.integers(0, 10_000), st.sampled_from(NUMBERS))
+def test_compiled_and_plain_agree_to_the_last_bit(rows: int, seed: int, dtype: type) -> None:
     values, slots = odd_values(rows, seed)
     windows = np.random.default_rng(seed).integers(-1, 3, rows)
-    for one, other in zip(cells(kernels, values), cells(plain, values), strict=True):
+    if np.issubdtype(dtype, np.integer):
+        np.clip(np.nan_to_num(values.numbers), -1e6, 1e6, out=values.numbers)
+    for one, other in zip(cells(kernels, values, dtype), cells(plain, values, dtype), strict=True):
         np.testing.assert_array_equal(one, other)
     for weight in (1, -1):
         np.testing.assert_array_equal(
             add(kernels, values, slots, windows, weight), add(plain, values, slots, windows, weight)
         )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_numbers_at_an_edge_and_beside_it_fall_where_searchsorted_has_them(dtype: type) -> None:
+    columns = SMALL.reference.columns
+    edges = np.concatenate([column.edges for column in columns[:4]])
+    with np.errstate(over="ignore"):
+        at: Float64Array = edges.astype(dtype)
+    around = np.concatenate([np.nextafter(at, dtype(-np.inf)), at, np.nextafter(at, dtype(np.inf))])
+    numbers = np.tile(around.astype(np.float64)[:, np.newaxis], 6)
+    values = Values(numbers, np.zeros(numbers.shape, dtype=np.uint8), {})
+    for way in (kernels, plain):
+        places, _ = cells(way, values, dtype)
+        for index, column in enumerate(columns[:4]):
+            expected = np.searchsorted(column.edges, numbers[:, index], side="left")
+            assert (places[index] >> 1).tolist() == expected.tolist()
 
 
 @given(st.integers(1, 200), st.integers(0, 10_000))
@@ -117,6 +142,22 @@ def test_bins_are_those_of_searchsorted_and_sums_those_of_the_clipped_values(
 
 
 @BOTH
+def test_products_of_many_rows_that_are_all_far_away_are_exact(way: ModuleType) -> None:
+    values, slots = odd_values(1_500, 5)
+    values.kinds[:] = 0
+    for column in (0, 1, 3):
+        moments = SMALL.reference.columns[column].moments
+        assert moments is not None
+        values.numbers[:, column] = moments.clip_high
+    state = add(way, values, slots, np.zeros(1_500, dtype=np.int64))[0]
+    sums = state[SMALL.co_sums : SMALL.co_moments]
+    assert sums.max() == 1_500 * COARSE_MOST
+    one, other = np.triu_indices(3)
+    products = state[SMALL.co_moments : SMALL.scores]
+    assert (products * 1_500).tolist() == (sums[one] * sums[other]).tolist()
+
+
+@BOTH
 def test_minus_nought_is_nought(way: ModuleType) -> None:
     values, _ = odd_values(2, 0)
     values.kinds[:] = 0
@@ -144,7 +185,7 @@ def test_what_was_written_is_read_again(way: ModuleType, rows: int, seed: int) -
     size = way.write_rows(places, units, slots, chosen, SMALL.tables, out)
     for reader in (kernels, plain):
         shape = (6, len(chosen))
-        read_places, read_units = np.empty(shape, dtype=np.int32), np.empty(shape, dtype=np.int64)
+        read_places, read_units = np.empty(shape, dtype=np.int16), np.empty(shape, dtype=np.int32)
         read_slots = np.empty(len(chosen), dtype=np.int64)
         assert reader.read_rows(
             out[:size], SMALL.tables, SMALL.size - SMALL.scores, read_places, read_units, read_slots
@@ -162,7 +203,7 @@ def test_damage_is_refused_by_both_alike_and_never_read_past(data: bytes, rows: 
         state = SMALL.empty(1)[0]
         sound = way.read_sparse(given_bytes, state)
         shape = (6, rows)
-        places, units = np.zeros(shape, dtype=np.int32), np.zeros(shape, dtype=np.int64)
+        places, units = np.zeros(shape, dtype=np.int16), np.zeros(shape, dtype=np.int32)
         slots = np.zeros(rows, dtype=np.int64)
         rows_sound = way.read_rows(given_bytes, SMALL.tables, 512, places, units, slots)
         answers.append((sound, state.tolist() if sound else None, rows_sound))

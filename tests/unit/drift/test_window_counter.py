@@ -15,7 +15,7 @@ from stream_app.core.drift.counter import Arithmetic, Cells, WindowCounter, add_
 from stream_app.core.drift.layout import Layout
 from stream_app.core.drift.partial import Form, WindowDelta
 from stream_app.core.drift.watch import Values
-from tests.drift_kit import SMALL, odd_values, small_reference
+from tests.drift_kit import SMALL, odd_values, small_reference, sources_of
 
 WINDOW_MS = 1_000
 WAYS = [cast(Arithmetic, kernels), cast(Arithmetic, plain)]
@@ -29,7 +29,7 @@ def counter(way: Arithmetic = WAYS[0]) -> WindowCounter:
 def some_cells(made: WindowCounter, rows: int, seed: int, windows: int = 3) -> Cells:
     values, slots = odd_values(rows, seed)
     times = np.random.default_rng(seed).integers(-WINDOW_MS, WINDOW_MS * windows, rows)
-    return made.cells(values, slots, np.where(times == NO_TIMESTAMP, 0, times))
+    return made.cells(sources_of(values), slots, np.where(times == NO_TIMESTAMP, 0, times))
 
 
 def states_of(deltas: tuple[WindowDelta, ...], way: Arithmetic = WAYS[0]) -> dict[int, Int64Array]:
@@ -160,7 +160,9 @@ def test_strings_are_counted_by_their_names_and_others_as_the_reference_has_them
         np.array([[0], [0], [0], [1]], dtype=np.uint8, order="F"),
         {0: ["name 1", "name 0", "never heard of", ""]},
     )
-    made.add(made.cells(values, np.full(4, -1), np.zeros(4, dtype=np.int64)))
+    made.add(
+        made.cells(sources_of(values, layout.reference), np.full(4, -1), np.zeros(4, np.int64))
+    )
     state = layout.empty(1)[0]
     assert add_delta(made.take()[0], layout, way, state)
     # The reference has names that it does not list, and this may be one of them: OTHER.
