@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from stream_app.settings_sections import MAX_TIME_DIFFERENCE_S
-from stream_app.settings_values import Positive, PositiveInt, Section
+from stream_app.settings_values import Port, Positive, PositiveInt, Section
 
 _DAY_S = 86_400
 
@@ -47,6 +47,11 @@ class DriftSettings(Section):
         "", description="State of the aggregator. Default: `<input>.drift.changelog`."
     )
     group: str = Field("", description="Of aggregators. Default: `<kafka.group>.drift`.")
+    http_port: Port | None = Field(
+        None,
+        description="Port of the aggregator's operations; 0 takes a free one. Default: `http.port` "
+        "+ 1.",
+    )
 
     @field_validator("window_s")
     @classmethod

@@ -107,7 +107,7 @@ def run_aggregator(settings: Settings) -> None:
         telemetry.gauge(WORKERS_WANTED, 1)
         if settings.http.enabled:
             server = stack.enter_context(
-                HttpServer(settings.http.host, settings.http.port, health, telemetry.render)
+                HttpServer(settings.http.host, settings.aggregator_port, health, telemetry.render)
             )
             log.info("http", host=settings.http.host, port=server.port)
         preflight = DriftPreflight(settings).run()

@@ -20,9 +20,9 @@ def _group() -> None:
 
 
 @app.command(
-    epilog="Example: [bold]stream-app drift aggregate --config stream-app.toml --set "
-    "http.port=8001[/bold], with the scorers' file. `stream-app topics create` makes the topics; "
-    "start it again on other machines for more of them."
+    epilog="Example: [bold]stream-app drift aggregate --config stream-app.toml[/bold], with the "
+    "scorers' file. `stream-app topics create` makes the topics; start it again on other machines "
+    "for more of them."
 )
 def aggregate(config: ConfigOption = None, assignments: SetOption = None) -> None:
     """Merge the scorers' drift partials into windows of event time, exactly once, and publish them.
