@@ -11,6 +11,7 @@ from stream_app.core.drift.alerts import Alert
 from stream_app.core.drift.score_window import RULES
 from stream_app.core.drift.series import Series
 from stream_app.core.drift.watch_series import KeptWindow, WatchedSeries
+from stream_app.core.drift.window_report import Status
 from stream_app.core.drift.window_scores import Score, WindowScores
 from stream_app.monitor_log import time_text
 
@@ -47,9 +48,12 @@ def series_view(series: WatchedSeries) -> Mapping[str, object]:
 
 
 def column_ratios(window: KeptWindow) -> list[tuple[str, float]]:
-    """Each column's greatest score by its threshold, of both families, the greatest first."""
+    """Each column's greatest score by its threshold, of both families, the greatest first.
+
+    Of a window that does not count there is none: chance alone is far there.
+    """
     found: dict[str, float] = {}
-    for scores in window.scores.values():
+    for scores in [each for each in window.scores.values() if each.status is Status.OK]:
         for score in scores.scores:
             ratio = score.score / scores.threshold if scores.threshold else 0.0
             if isfinite(ratio):

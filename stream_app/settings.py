@@ -66,7 +66,7 @@ __all__ = [
 ]
 
 ENV_PREFIX = "STREAM_APP_"
-MONITOR_PORT_STEP = 2
+AGGREGATOR_PORT_STEP, MONITOR_PORT_STEP = 1, 2
 """So that a scorer, an aggregator and a monitor of one file live on one machine."""
 
 _PROPERTIES = "kafka.properties."
@@ -142,6 +142,11 @@ class Settings(BaseSettings):
         return self.drift.group or f"{self.kafka.group}.drift"
 
     @property
+    def aggregator_port(self) -> int:
+        """The drift aggregator's port, by setting or beside the scorer's; 0: any free one."""
+        return self._port_beside(self.drift.http_port, AGGREGATOR_PORT_STEP)
+
+    @property
     def monitor_group(self) -> str:
         """The consumer group of the drift monitor, by setting or by convention."""
         return self.monitor.group or f"{self.kafka.group}.monitor"
@@ -154,9 +159,12 @@ class Settings(BaseSettings):
     @property
     def monitor_port(self) -> int:
         """The drift monitor's port, by setting or beside the scorer's; 0: any free one."""
-        if self.monitor.http_port is not None:
-            return self.monitor.http_port
-        return self.http.port + MONITOR_PORT_STEP if self.http.port else 0
+        return self._port_beside(self.monitor.http_port, MONITOR_PORT_STEP)
+
+    def _port_beside(self, given: int | None, step: int) -> int:
+        if given is not None:
+            return given
+        return self.http.port + step if self.http.port else 0
 
     @property
     def output_framing(self) -> Framing:

@@ -46,10 +46,6 @@ class DriftSettings(Section):
         description="For so long the aggregator waits for a reference that partials name and "
         "`model.repository` does not have; then they become dead letters.",
     )
-    http_port: Port = Field(
-        8001,
-        description="Of the aggregator's metrics and probes, on `http.host`; 0 takes a free one.",
-    )
     partials_topic: str = Field("", description="Default: `<input>.drift.partials`.")
     windows_topic: str = Field("", description="Default: `<input>.drift.windows`.")
     alerts_topic: str = Field("", description="Default: `<input>.drift.alerts`.")
@@ -57,6 +53,11 @@ class DriftSettings(Section):
         "", description="State of the aggregator. Default: `<input>.drift.changelog`."
     )
     group: str = Field("", description="Of aggregators. Default: `<kafka.group>.drift`.")
+    http_port: Port | None = Field(
+        None,
+        description="Port of the aggregator's operations; 0 takes a free one. Default: `http.port` "
+        "+ 1.",
+    )
 
     @field_validator("window_s")
     @classmethod

@@ -109,11 +109,15 @@ def _role_faults(settings: "Settings") -> list[str]:
             f"monitor.group is {settings.monitor_group!r}, as kafka.group or drift.group; "
             "scorers, aggregators and the monitor read other topics, give them different groups"
         )
-    if settings.monitor_port > GREATEST_PORT:
-        faults.append(
-            f"monitor.http_port would be {settings.monitor_port}, beside http.port; set it to a "
-            "free port"
-        )
+    ports = {
+        "drift.http_port": settings.aggregator_port,
+        "monitor.http_port": settings.monitor_port,
+    }
+    faults += [
+        f"{name} would be {port}, beside http.port; set it to a free port"
+        for name, port in ports.items()
+        if port > GREATEST_PORT
+    ]
     return faults
 
 

@@ -111,7 +111,7 @@ def run_aggregator(settings: Settings) -> None:
             server = stack.enter_context(
                 HttpServer(
                     settings.http.host,
-                    settings.drift.http_port,
+                    settings.aggregator_port,
                     health,
                     telemetry.render,
                     port_setting="drift.http_port",

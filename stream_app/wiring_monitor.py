@@ -96,6 +96,7 @@ def run_monitor(settings: Settings) -> None:
                     settings.monitor_port,
                     health,
                     telemetry.render,
+                    port_setting="monitor.http_port",
                     documents={"/drift": lambda: {**state, "series": monitor.view()}},
                 )
             )

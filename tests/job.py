@@ -85,7 +85,6 @@ def car_loan_job(
         "registry.unknown_retry_s": "0",
         "start.new_group": "earliest",
         "http.port": "0",
-        "drift.http_port": "0",
         "worker.state_dir": str(folder),
         "log.format": "json",
     }

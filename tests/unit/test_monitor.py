@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from stream_app.adapters.drift.window_codec import WindowCodec
 from stream_app.core.drift.alerts import Alert, State
 from stream_app.core.drift.partial import Stream
-from stream_app.core.drift.window_report import WindowReport
+from stream_app.core.drift.window_report import Status, WindowReport
 from stream_app.core.metrics import (
     MONITOR_ALERTS,
     MONITOR_ALERTS_OPEN,
@@ -166,6 +166,10 @@ def test_gauges_show_the_ten_columns_that_are_furthest() -> None:
     other = drifting({"y": 1.0}, at=1)
     asyncio.run(made.take(record(other), MemoryOutputs()))
     assert set(telemetry.shown(MONITOR_SCORE)) == {(*labels, "y")}
+    few = drifting({"y": 9.0}, at=2, status=Status.INSUFFICIENT)
+    asyncio.run(made.take(record(few), MemoryOutputs()))
+    assert telemetry.shown(MONITOR_SCORE) == {}
+    assert telemetry.shown(MONITOR_WINDOW_END_SECONDS) == {labels: 180.0}
 
 
 def test_open_alerts_are_counted_by_level_until_the_series_falls_silent() -> None:

@@ -34,6 +34,15 @@ def test_the_port_is_beside_the_scorer_s_unless_set(given: dict[str, str], port:
     assert settings(**given).monitor_port == port
 
 
+def test_a_scorer_an_aggregator_and_a_monitor_of_one_file_do_not_collide() -> None:
+    found = settings()
+    assert len({found.http.port, found.aggregator_port, found.monitor_port}) == 3
+    assert settings(http__port="0").aggregator_port == 0
+    assert settings(drift__http_port="7001").aggregator_port == 7001
+    with pytest.raises(ConfigError, match=r"drift\.http_port would be 65536"):
+        settings(http__port="65535", monitor__http_port="1")
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
