@@ -35,7 +35,8 @@ def _verdict(report: DriftReport) -> str:
         case Verdict.NOT_JUDGED:
             if report.newest.calibration == "none":
                 return "Not judged: the reference is not calibrated."
-            return f"Not judged: none of {_windows(len(report.windows))} has rows enough."
+            more = "; --roll-up adds hours or days up" if report.length_ms < _DAY_MS else ""
+            return f"Not judged: none of {_windows(len(report.windows))} has rows enough{more}."
         case Verdict.NONE:
             return f"No drift: none of the {_windows(judged)} that could be judged ({chance})."
         case Verdict.BY_CHANCE:

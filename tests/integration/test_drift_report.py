@@ -14,7 +14,7 @@ from tests.aggregator_feed import ROLES, WINDOW_MS, PartialsFeed, aggregator_job
 from tests.command_line import Answer, command_line
 from tests.job import Job
 from tests.kafka_fixtures import RealKafka, unique
-from tests.worker import Workers
+from tests.worker import Workers, until
 
 COMMAND = ("drift", "aggregate")
 
@@ -61,7 +61,13 @@ def test_what_an_aggregator_told_is_what_a_report_says(
 ) -> None:
     job = aggregator_job(kafka, tmp_path)
     reports = Reports(job, monkeypatch, capsys)
-    nothing = reports("--html", tmp_path / "none.html")
+
+    def empty() -> Answer | None:
+        """Of a topic that was just made, brokers do not know its leader yet."""
+        answer = reports("--html", tmp_path / "none.html")
+        return None if answer.status == ExitStatus.UNAVAILABLE else answer
+
+    nothing = until("the new topic can be read", empty, within_s=30)
     assert nothing.status == ExitStatus.DATA
     assert f"topic '{job.settings.windows_topic}' holds no windows" in nothing.err
     assert not (tmp_path / "none.html").exists()

@@ -105,7 +105,9 @@ def test_windows_that_cannot_be_judged_count_neither_way() -> None:
         assert found.verdict is Verdict.NOT_JUDGED
         assert {rank.judged for rank in found.ranks} == {0}
     assert "not calibrated" in verdict_lines(report([plain]))[0]
-    assert "rows enough" in verdict_lines(report([few]))[0]
+    assert "rows enough." in verdict_lines(report([few]))[0]
+    hours = replace(report([few]), length_ms=3_600_000)
+    assert "--roll-up adds hours or days up" in verdict_lines(hours)[0]
 
 
 def test_defects_are_told_beside_drift() -> None:

@@ -210,7 +210,7 @@ def _together(report: DriftReport) -> Iterator[str]:
     if report.letters:
         rows = [(fault_words(code), f"{count:,}") for code, count in report.letters.items()]
         shown = table(("dead letters by code", "count"), rows, right=("count",))
-        yield f"<details><summary>Dead letters in numbers</summary>{shown}</details>"
+        yield f"<details><summary>Dead letters of all windows</summary>{shown}</details>"
     yield "</section>"
 
 
