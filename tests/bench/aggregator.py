@@ -33,6 +33,7 @@ from stream_app.core.drift.layout import Layout
 from stream_app.core.drift.partial import Coverage, Partial, Stream, WindowDelta
 from tests.aggregate_kit import make_events
 from tests.aggregator_feed import aggregator_job
+from tests.drift_kit import sources_of
 from tests.job import ROOT, Job
 from tests.kafka_fixtures import RealKafka
 from tests.worker import Worker, Workers
@@ -185,7 +186,8 @@ def _partials(plan: Plan) -> Iterator[Partial]:
     for seed in range(TEMPLATES):
         events = make_events(seed, ROWS, 1, 1, layout=layout, stream=stream)
         counter = WindowCounter(layout, WINDOW_MS, way)
-        counter.add(counter.cells(events.values, events.slots, np.zeros(ROWS, dtype=np.int64)))
+        sources = sources_of(events.values, layout.reference)
+        counter.add(counter.cells(sources, events.slots, np.zeros(ROWS, dtype=np.int64)))
         templates += counter.take()
     begin_ms = 1_700_000_040_000
     each = plan.partials // plan.windows
