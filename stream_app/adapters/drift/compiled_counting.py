@@ -42,6 +42,7 @@ def load() -> bool:
     kernels.read_rows(read_only, tables, 0, places, units, nothing)
     kernels.write_sparse(states[0], out)
     kernels.read_sparse(read_only, states[0])
+    kernels.is_balanced(states[0], nothing)
     return any(
         map(
             was_compiled,
@@ -53,6 +54,7 @@ def load() -> bool:
                 kernels.read_rows,
                 kernels.write_sparse,
                 kernels.read_sparse,
+                kernels.is_balanced,
             ),
         )
     )

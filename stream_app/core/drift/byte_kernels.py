@@ -9,12 +9,13 @@ import numpy as np
 from stream_app.core.avro.kernels.encode import put_long
 from stream_app.core.avro.kernels.varints import read_long
 from stream_app.core.avro.opcodes import Reason
-from stream_app.core.drift.layout import KindCode
+from stream_app.core.drift.layout import ROWS, KindCode
 from stream_app.core.drift.reference import MOST_UNITS, Apart
 from stream_app.core.jit import kernel
 
 _NUMERIC = int(KindCode.NUMERIC)
 _CLIPPED = int(Apart.CLIPPED)
+_ROWS = ROWS
 _MOST_UNITS = MOST_UNITS
 _FINE = int(Reason.NONE)
 
@@ -64,8 +65,10 @@ def read_rows(data, tables, most_slots, places, units, slots):
             place, bins = cell >> 1, all_bins[column]
             if reason != _FINE or place < 0 or place >= bins + _CLIPPED:
                 return False
-            unit = np.int64(0)
-            if column_kinds[column] == _NUMERIC and place < bins:
+            unit, has_units = np.int64(0), column_kinds[column] == _NUMERIC and place < bins
+            if cell & 1 and not has_units:
+                return False
+            if has_units:
                 unit, at, reason = read_long(data, at, end)
                 if reason != _FINE or not -_MOST_UNITS <= unit <= _MOST_UNITS:
                     return False
@@ -113,4 +116,23 @@ def read_sparse(data, state):
             return False
         index += gap
         state[np.uintp(index)] += amount
+    return True
+
+
+@kernel
+def is_balanced(state, bounds):
+    """Whether each of some parts of a state adds up to its rows, and no count in them is negative.
+
+    Args:
+        state: int64, shape ``(size,)``.
+        bounds: int64, shape ``(2 * parts,)``: where a part begins, and where it ends, by turns.
+    """
+    for part in range(0, len(bounds), 2):
+        counts = state[bounds[part] : bounds[part + 1]]
+        total, least = np.int64(0), np.int64(0)
+        for at in range(len(counts)):
+            total += counts[at]
+            least = min(least, counts[at])
+        if total != state[_ROWS] or least < 0:
+            return False
     return True

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream_app.core.columns import Int64Array
+from stream_app.core.drift.column_counts import ColumnCounts
 from stream_app.core.drift.draw_kernels import count_bins, sum_products
 from stream_app.core.drift.measures import (
     ALL_COLUMNS,
@@ -203,7 +204,8 @@ class _Source:
         column = self._columns[test.column]
         counts = self._whole.counts[0, self._firsts[test.column] : self._firsts[test.column + 1]]
         windows = counts * (size - 1) + counts.sum() * np.eye(len(counts), dtype=np.int64)
-        values = measured_column(test, column, counts, windows, column.means)
+        reference, others = ColumnCounts(column, counts), ColumnCounts(column, windows)
+        values = measured_column(test, column, reference, others, column.means)
         return float(values.max())
 
     def _measured(self, reference: Tally, windows: Tally) -> Float64Array:

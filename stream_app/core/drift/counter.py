@@ -98,6 +98,9 @@ class Arithmetic(Protocol):
     def read_sparse(self, data: UInt8Array, state: Int64Array) -> bool:
         """See ``byte_kernels.read_sparse``."""
 
+    def is_balanced(self, state: Int64Array, bounds: Int64Array) -> bool:
+        """See ``byte_kernels.is_balanced``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cells:
@@ -219,9 +222,6 @@ class WindowCounter:
             return [first], np.zeros(len(times_ms), dtype=np.int64)
         starts = times_ms // self._window_ms * self._window_ms
         unknown = times_ms == NO_TIMESTAMP
-        if not unknown.any():
-            found, inverse = np.unique(starts, return_inverse=True)
-            return found.tolist(), inverse.astype(np.int64)
         found = np.unique(starts[~unknown])
         places = np.searchsorted(found, starts).astype(np.int64)
         return found.tolist(), np.where(unknown, len(found), places)

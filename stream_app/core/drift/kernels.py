@@ -11,7 +11,13 @@ in whole blocks of rows, and done row by row only where a block has some.
 import numpy as np
 
 from stream_app.core.columns import Kind
-from stream_app.core.drift.byte_kernels import read_rows, read_sparse, write_rows, write_sparse
+from stream_app.core.drift.byte_kernels import (
+    is_balanced,
+    read_rows,
+    read_sparse,
+    write_rows,
+    write_sparse,
+)
 from stream_app.core.drift.layout import BLOCK, KindCode
 from stream_app.core.drift.reference import MOST_UNITS
 from stream_app.core.drift.sum_kernels import add_cells
@@ -21,6 +27,7 @@ __all__ = [
     "add_cells",
     "cover_rows",
     "find_cells",
+    "is_balanced",
     "read_rows",
     "read_sparse",
     "write_rows",

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from stream_app.core.columns import Int64Array
+from stream_app.core.drift.column_counts import ColumnCounts
 from stream_app.core.drift.reference import Column, CoMoments, Float64Array, Kind, Test
-from stream_app.core.drift.statistics.correlation import correlation_change
-from stream_app.core.drift.statistics.groups import grouped
+from stream_app.core.drift.statistics.correlation import Correlations
 from stream_app.core.drift.statistics.jensen_shannon import jensen_shannon
 from stream_app.core.drift.statistics.names import Statistic
 from stream_app.core.drift.statistics.wasserstein import wasserstein
@@ -84,30 +84,34 @@ def measured(
     values = np.empty((*windows.together.rows.shape, len(tests)))
     for at, test in enumerate(tests):
         if test.column == ALL_COLUMNS:
-            change = correlation_change(reference.together, windows.together)
+            change = Correlations(windows.together).change_from(Correlations(reference.together))
             values[..., at] = change.greatest
             continue
-        cells = slice(firsts[test.column], firsts[test.column + 1])
+        column, cells = columns[test.column], slice(firsts[test.column], firsts[test.column + 1])
         values[..., at] = measured_column(
             test,
-            columns[test.column],
-            reference.counts[..., cells],
-            windows.counts[..., cells],
+            column,
+            ColumnCounts(column, reference.counts[..., cells]),
+            ColumnCounts(column, windows.counts[..., cells]),
             positions[test.column],
         )
     return values
 
 
 def measured_column(
-    test: Test, column: Column, reference: Int64Array, current: Int64Array, positions: Float64Array
+    test: Test,
+    column: Column,
+    reference: ColumnCounts,
+    current: ColumnCounts,
+    positions: Float64Array,
 ) -> Float64Array:
     """One test's statistic of one column.
 
     Args:
         test: Of this column.
         column: Of the reference.
-        reference: int64, shape ``(bins,)`` or ``(..., bins)``.
-        current: int64, shape ``(..., bins)``.
+        reference: Of one reference, or of one for each window.
+        current: Of windows.
         positions: Where bins lie; only for the Wasserstein distance.
 
     Returns:
@@ -119,11 +123,10 @@ def measured_column(
     match Statistic(test.statistic):
         case Statistic.WASSERSTEIN:
             sd = column.moments.sd if column.moments else 0.0
-            return wasserstein(reference, current, positions, sd)
+            return wasserstein(reference.bins, current.bins, positions, sd)
         case Statistic.JENSEN_SHANNON_16:
-            groups = column.groups
-            return jensen_shannon(grouped(reference, groups), grouped(current, groups))
+            return jensen_shannon(reference.groups, current.groups)
         case Statistic.JENSEN_SHANNON:
-            return jensen_shannon(reference, current)
+            return jensen_shannon(reference.bins, current.bins)
         case other:
             raise ValueError(f"{other} is no test of a column")

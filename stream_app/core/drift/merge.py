@@ -212,7 +212,7 @@ class StreamState:
         state: Int64Array = layout.empty(1)[0]
         if self._is_over(delta):
             return state
-        sound = add_delta(delta, layout, way, state) and is_sound(layout, state)
+        sound = add_delta(delta, layout, way, state) and is_sound(layout, state, way)
         return state if sound else None
 
     def _add(
@@ -228,7 +228,8 @@ class StreamState:
             total = window.unpacked(layout, way)
             total += state
         window.rows += delta.rows
-        window.letters.update(delta.letters)
+        if delta.letters:
+            window.letters.update(delta.letters)
         window.exact &= exact
         window.is_changed = True
         self.touched.add(delta.start_ms)

@@ -177,7 +177,10 @@ def read_rows(
                 place, unit = next(numbers), 0
                 if not 0 <= place >> 1 < bins[column] + Apart.CLIPPED:
                     return False
-                if has_units[column] and place >> 1 < bins[column]:
+                is_number = has_units[column] and place >> 1 < bins[column]
+                if place & 1 and not is_number:
+                    return False
+                if is_number:
                     unit = next(numbers)
                     if not -MOST_UNITS <= unit <= MOST_UNITS:
                         return False
@@ -212,6 +215,15 @@ def read_sparse(data: UInt8Array, state: Int64Array) -> bool:
     except (StopIteration, _NoVarintError):
         return False
     return True
+
+
+def is_balanced(state: Int64Array, bounds: Int64Array) -> bool:
+    """See ``byte_kernels.is_balanced``."""
+    if not len(bounds):
+        return True
+    counted = np.add.reduceat(state, bounds)[::2]
+    least = np.minimum.reduceat(state, bounds)[::2]
+    return bool((counted == state[ROWS]).all() and least.min() >= 0)
 
 
 class _NoVarintError(Exception):

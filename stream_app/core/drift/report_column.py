@@ -5,16 +5,16 @@ alert come from outside, with what chance allows; those added here are informati
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from math import nan, sqrt
 
-import numpy as np
-
 from stream_app.core.columns import Int64Array
+from stream_app.core.drift.column_counts import ColumnCounts
 from stream_app.core.drift.layout import Layout, Sum
 from stream_app.core.drift.reference import UNIT, Apart, Column, Kind
 from stream_app.core.drift.statistics.binomial_tail import binomial_tail, smoothed_rate
 from stream_app.core.drift.statistics.chi_square import chi_square
-from stream_app.core.drift.statistics.groups import grouped
 from stream_app.core.drift.statistics.hellinger import hellinger
 from stream_app.core.drift.statistics.kolmogorov_smirnov import kolmogorov_smirnov
 from stream_app.core.drift.statistics.l_infinity import l_infinity
@@ -26,8 +26,51 @@ _TOP_BINS = 3
 _OTHER, _UNSEEN = "(other)", "(unseen)"
 
 
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What every report of a column needs of the reference.
+
+    Attributes:
+        column: It.
+        counts: Its.
+        bars: Of each bar its name, where it begins and ends, and the reference's rows.
+        defects: Of each defect its name, the reference's share of rows, and their rate, smoothed.
+    """
+
+    column: Column
+    counts: ColumnCounts
+    bars: tuple[tuple[str, float, float, int], ...]
+    defects: tuple[tuple[str, float, float], ...]
+
+
+@lru_cache(maxsize=64)
+def sides_of(layout: Layout) -> tuple[Side, ...]:
+    """Of all columns, computed once."""
+    reference = layout.reference
+    return tuple(_side(column, reference.rows) for column in reference.columns)
+
+
+def _side(column: Column, rows: int) -> Side:
+    counts = ColumnCounts(column, column.counts)
+    known = _counted_defects(column, column.counts, column.apart.tolist())
+    return Side(
+        column,
+        counts,
+        tuple(_bars(column, counts)),
+        tuple(
+            (name, count / rows if rows else nan, smoothed_rate(count, rows))
+            for name, count in known
+        ),
+    )
+
+
 def report_column(
-    layout: Layout, state: Int64Array, index: int, tested: Sequence[Measured], rows: int
+    layout: Layout,
+    state: Int64Array,
+    index: int,
+    counts: ColumnCounts,
+    tested: Sequence[Measured],
+    rows: int,
 ) -> ColumnReport:
     """Tell of one column.
 
@@ -35,27 +78,32 @@ def report_column(
         layout: Of the reference.
         state: int64, shape ``(size,)``.
         index: Of the column.
+        counts: The column's in this state.
         tested: Its statistics that may raise an alert.
         rows: Of the window.
     """
-    column, counts = layout.reference.columns[index], layout.counts(state, index)
-    moments = column.moments
+    side = sides_of(layout)[index]
+    column, moments = side.column, side.column.moments
     mean, sd = mean_and_sd(layout, state, index)
-    bars = tuple(_bars(column, counts))
+    shown = counts.bins if column.kind is not Kind.NUMERIC else counts.groups
+    bars = tuple(
+        Bar(name, low, high, old, new)
+        for (name, low, high, old), new in zip(side.bars, shown.bins.tolist(), strict=True)
+    )
     return ColumnReport(
         name=column.name,
         role=column.origin.role.value,
         kind=column.kind.value,
-        valid=int(counts.sum()),
+        valid=counts.rows,
         mean=mean,
         sd=sd,
         reference_mean=nan if moments is None else moments.mean,
         reference_sd=nan if moments is None else moments.sd,
-        statistics=(*tested, *_information(column, counts)),
-        defects=tuple(_defects(layout, state, index, rows)),
+        statistics=(*tested, *_information(side, counts)),
+        defects=tuple(_defects(side, counts, layout.apart(state, index).tolist(), rows)),
         bars=bars,
         top=_top(bars),
-        counts=tuple(counts.tolist()),
+        counts=tuple(counts.bins.bins.tolist()),
     )
 
 
@@ -96,63 +144,58 @@ def outer_means(layout: Layout, state: Int64Array, index: int) -> tuple[float, f
     return below, mean(int(sums[Sum.ABOVE]), int(counts[-1]))
 
 
-def _information(column: Column, counts: Int64Array) -> Iterator[Measured]:
-    reference = column.counts
-    if column.kind is Kind.NUMERIC:
-        old, new = grouped(reference, column.groups), grouped(counts, column.groups)
-        noise = float(psi_noise(len(old), column.valid, int(counts.sum())))
-        yield Measured(Statistic.PSI_16, float(psi(old, new)), noise=noise)
-        yield Measured(Statistic.KOLMOGOROV_SMIRNOV, float(kolmogorov_smirnov(reference, counts)))
+def _information(side: Side, current: ColumnCounts) -> Iterator[Measured]:
+    reference = side.counts
+    if side.column.kind is Kind.NUMERIC:
+        noise = float(psi_noise(len(side.bars), reference.rows, current.rows))
+        yield Measured(Statistic.PSI_16, float(psi(reference.groups, current.groups)), noise=noise)
+        apart = kolmogorov_smirnov(reference.bins, current.bins)
+        yield Measured(Statistic.KOLMOGOROV_SMIRNOV, float(apart))
     else:
-        noise = float(psi_noise(len(reference), column.valid, int(counts.sum())))
-        yield Measured(Statistic.PSI, float(psi(reference, counts)), noise=noise)
-        value, freedom = chi_square(reference, counts)
+        noise = float(psi_noise(len(side.bars), reference.rows, current.rows))
+        yield Measured(Statistic.PSI, float(psi(reference.bins, current.bins)), noise=noise)
+        value, freedom = chi_square(side.column.counts, current.bins.bins)
         # Without drift it is expected to be its degrees of freedom.
         yield Measured(Statistic.CHI_SQUARE, float(value), noise=float(freedom))
-    yield Measured(Statistic.HELLINGER, float(hellinger(reference, counts)))
-    yield Measured(Statistic.L_INFINITY, float(l_infinity(reference, counts)))
+    yield Measured(Statistic.HELLINGER, float(hellinger(reference.bins, current.bins)))
+    yield Measured(Statistic.L_INFINITY, float(l_infinity(reference.bins, current.bins)))
 
 
-def _defects(layout: Layout, state: Int64Array, index: int, rows: int) -> Iterator[Defect]:
-    column = layout.reference.columns[index]
-    counts, apart = layout.counts(state, index), layout.apart(state, index)
-    infinite = [Apart.POSITIVE_INFINITY, Apart.NEGATIVE_INFINITY]
-    found = {
-        "null": (apart[Apart.NULL], column.apart[Apart.NULL]),
-        "nan": (apart[Apart.NAN], column.apart[Apart.NAN]),
-        "infinite": (apart[infinite].sum(), column.apart[infinite].sum()),
-    }
+def _counted_defects(
+    column: Column, counts: Int64Array, apart: Sequence[int]
+) -> Iterator[tuple[str, int]]:
+    yield "null", apart[Apart.NULL]
+    yield "nan", apart[Apart.NAN]
+    yield "infinite", apart[Apart.POSITIVE_INFINITY] + apart[Apart.NEGATIVE_INFINITY]
     if column.unseen is None:
-        outer = [0, -1]
-        found["clipped"] = apart[Apart.CLIPPED], column.apart[Apart.CLIPPED]
-        found["out_of_range"] = counts[outer].sum(), column.counts[outer].sum()
+        yield "clipped", apart[Apart.CLIPPED]
+        yield "out_of_range", int(counts[0]) + int(counts[-1])
     else:
-        found["unseen"] = counts[column.unseen], column.counts[column.unseen]
-    of = layout.reference.rows
-    for name, (now, before) in found.items():
-        count, known = int(now), int(before)
+        yield "unseen", int(counts[column.unseen])
+
+
+def _defects(side: Side, counts: ColumnCounts, apart: Sequence[int], rows: int) -> Iterator[Defect]:
+    found = _counted_defects(side.column, counts.bins.bins, apart)
+    for (name, count), (_, known, rate) in zip(found, side.defects, strict=True):
         yield Defect(
             name=name,
             count=count,
             share=count / rows if rows else nan,
-            reference_share=known / of if of else nan,
-            p=float(binomial_tail(count, rows, smoothed_rate(known, of))),
+            reference_share=known,
+            p=float(binomial_tail(count, rows, rate)),
         )
 
 
-def _bars(column: Column, counts: Int64Array) -> Iterator[Bar]:
+def _bars(column: Column, counts: ColumnCounts) -> Iterator[tuple[str, float, float, int]]:
     if column.kind is not Kind.NUMERIC:
         own = column.names if column.kind is Kind.CATEGORY else map(_number, column.values.tolist())
         names = [*own, _OTHER, _UNSEEN]
-        for name, old, new in zip(names, column.counts.tolist(), counts.tolist(), strict=True):
-            yield Bar(name, nan, nan, old, new)
+        for name, old in zip(names, column.counts.tolist(), strict=True):
+            yield name, nan, nan, old
         return
-    edges = [nan, *column.edges.tolist(), nan]
-    firsts = np.flatnonzero(np.diff(column.groups, prepend=-1)).tolist()
-    old, new = grouped(column.counts, column.groups), grouped(counts, column.groups)
-    for at, first in enumerate(firsts):
-        after = firsts[at + 1] if at + 1 < len(firsts) else column.bins
-        yield Bar("", edges[first], edges[after], int(old[at]), int(new[at]))
+    edges, firsts = [nan, *column.edges.tolist(), nan], [*counts.firsts.tolist(), column.bins]
+    for first, after, old in zip(firsts, firsts[1:], counts.groups.bins.tolist(), strict=False):
+        yield "", edges[first], edges[after], old
 
 
 def _number(value: float) -> str:

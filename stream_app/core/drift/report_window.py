@@ -5,23 +5,26 @@ goes in. Refuses to know when a window is told of (``closing.py``) and what foll
 (``rules.py``).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import isnan, nan
 
 import numpy as np
 
 from stream_app.core.columns import Int64Array
+from stream_app.core.drift.column_counts import ColumnCounts
 from stream_app.core.drift.layout import Layout
 from stream_app.core.drift.measures import ALL_COLUMNS, measured_column
 from stream_app.core.drift.reference import SCORE_BINS, Float64Array, Reference, Test
-from stream_app.core.drift.report_column import outer_means, report_column
+from stream_app.core.drift.report_column import outer_means, report_column, sides_of
 from stream_app.core.drift.significance import Floors, limits, threshold
 from stream_app.core.drift.statistics.accuracy import (
     estimated_accuracy,
     estimated_confusion,
     estimated_roc_auc,
 )
-from stream_app.core.drift.statistics.correlation import correlation_change, correlations
+from stream_app.core.drift.statistics.correlation import Correlations
 from stream_app.core.drift.statistics.names import Statistic
 from stream_app.core.drift.statistics.wasserstein import positions_of
 from stream_app.core.drift.window_hash import window_hashes
@@ -60,7 +63,13 @@ def report_window(layout: Layout, counts: WindowCounts, min_rows: int) -> Window
     """
     reference, state, head = layout.reference, counts.state, counts.head
     rows = head.rows
-    tested = _tested(layout, state)
+    columns = tuple(
+        ColumnCounts(side.column, layout.counts(state, at), like=side.counts)
+        for at, side in enumerate(sides_of(layout))
+    )
+    watched = len(reference.correlated) > 1
+    correlations = Correlations(layout.together(state)) if watched else None
+    tested = _tested(layout, state, columns, correlations)
     worst = max(
         (pair for pair in tested if not isnan(pair[1].score)),
         key=lambda pair: pair[1].score,
@@ -80,10 +89,12 @@ def report_window(layout: Layout, counts: WindowCounts, min_rows: int) -> Window
         worst_statistic=worst[1].name if worst else "",
         hashes=window_hashes(layout, state, head.start_ms, head.length_ms, rows, head.letters),
         columns=tuple(
-            report_column(layout, state, at, [m for test, m in tested if test.column == at], rows)
-            for at in range(len(reference.columns))
+            report_column(layout, state, at, own, [m for t, m in tested if t.column == at], rows)
+            for at, own in enumerate(columns)
         ),
-        correlation=_correlation(layout, state, [m for t, m in tested if t.column == ALL_COLUMNS]),
+        correlation=_correlation(
+            layout, correlations, [m for t, m in tested if t.column == ALL_COLUMNS]
+        ),
         accuracy=_accuracy(layout, state),
     )
 
@@ -92,17 +103,29 @@ def _column_name(reference: Reference, test: Test) -> str:
     return "" if test.column == ALL_COLUMNS else reference.columns[test.column].name
 
 
-def _tested(layout: Layout, state: Int64Array) -> list[tuple[Test, Measured]]:
+def _tested(
+    layout: Layout,
+    state: Int64Array,
+    columns: Sequence[ColumnCounts],
+    correlations: Correlations | None,
+) -> list[tuple[Test, Measured]]:
     """The statistics that may raise an alert, with what chance allows."""
     reference, calibration = layout.reference, layout.reference.calibration
     if calibration is None:
         return []
-    tests = calibration.tests
-    values = np.array([_value(layout, state, test) for test in tests])
-    rows = np.array([_valid(layout, state, test) for test in tests], dtype=np.int64)
-    of = np.array([_reference_valid(reference, test) for test in tests], dtype=np.int64)
+    tests, sides = calibration.tests, sides_of(layout)
+    values, rows, of = np.empty(len(tests)), [], []
+    for at, test in enumerate(tests):
+        if test.column != ALL_COLUMNS:
+            values[at] = _value(layout, state, columns[test.column], test)
+            rows.append(columns[test.column].rows)
+            of.append(sides[test.column].counts.rows)
+        elif correlations is not None:
+            values[at] = correlations.change_from(_reference_correlations(layout)).greatest
+            rows.append(int(correlations.rows))
+            of.append(reference.co_rows)
     with np.errstate(invalid="ignore", divide="ignore"):
-        allowed = limits(calibration, rows, of, reference.rows)
+        allowed = limits(calibration, np.array(rows), np.array(of), reference.rows)
         scores = values / allowed
     large = Floors().reached(tests, values)
     return [
@@ -113,47 +136,34 @@ def _tested(layout: Layout, state: Int64Array) -> list[tuple[Test, Measured]]:
     ]
 
 
-def _value(layout: Layout, state: Int64Array, test: Test) -> float:
-    if test.column == ALL_COLUMNS:
-        change = correlation_change(layout.reference.together, layout.together(state))
-        return float(change.greatest)
-    column, positions = layout.reference.columns[test.column], np.empty(0)
+def _value(layout: Layout, state: Int64Array, counts: ColumnCounts, test: Test) -> float:
+    side, positions = sides_of(layout)[test.column], np.empty(0)
     if test.statistic == Statistic.WASSERSTEIN:
         below, above = outer_means(layout, state, test.column)
-        positions = positions_of(column.means, np.array(below), np.array(above))
-    return float(
-        measured_column(test, column, column.counts, layout.counts(state, test.column), positions)
-    )
+        positions = positions_of(side.column.means, np.array(below), np.array(above))
+    return float(measured_column(test, side.column, side.counts, counts, positions))
 
 
-def _valid(layout: Layout, state: Int64Array, test: Test) -> int:
-    if test.column == ALL_COLUMNS:
-        return int(state[layout.co_rows])
-    return int(layout.counts(state, test.column).sum())
-
-
-def _reference_valid(reference: Reference, test: Test) -> int:
-    is_all = test.column == ALL_COLUMNS
-    return reference.co_rows if is_all else reference.columns[test.column].valid
+@lru_cache(maxsize=64)
+def _reference_correlations(layout: Layout) -> Correlations:
+    return Correlations(layout.reference.together)
 
 
 def _correlation(
-    layout: Layout, state: Int64Array, tested: list[Measured]
+    layout: Layout, current: Correlations | None, tested: list[Measured]
 ) -> CorrelationReport | None:
-    reference = layout.reference
-    if not tested:
+    if not tested or current is None:
         return None
-    together = layout.together(state)
-    change = correlation_change(reference.together, together)
+    columns, before = layout.reference.columns, _reference_correlations(layout)
+    change, rows = current.change_from(before), int(current.rows)
     first, second = int(change.first), int(change.second)
-    names = [reference.columns[column].name for column in reference.correlated]
-    has_rows = int(together.rows) > 0
+    names = [columns[column].name for column in layout.reference.correlated]
     return CorrelationReport(
-        rows=int(together.rows),
-        first=names[first] if has_rows else "",
-        second=names[second] if has_rows else "",
-        current=float(correlations(together)[first, second]) if has_rows else nan,
-        reference=float(correlations(reference.together)[first, second]) if has_rows else nan,
+        rows=rows,
+        first=names[first] if rows > 0 else "",
+        second=names[second] if rows > 0 else "",
+        current=float(current.matrices[first, second]) if rows > 0 else nan,
+        reference=float(before.matrices[first, second]) if rows > 0 else nan,
         statistic=tested[0],
     )
 

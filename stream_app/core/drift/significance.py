@@ -143,36 +143,34 @@ def _read(calibration: Calibration, table: Float64Array, sizes: Float64Array) ->
 
     Windows were drawn with their invalid rows: the size is the one whose valid rows are as many.
     """
-    return np.array(
-        [
-            interpolated(calibration.sizes, row, size, power=-power)
-            for row, size, power in zip(table, sizes, _powers(calibration), strict=True)
-        ]
-    )
+    return interpolated(calibration.sizes, table, sizes, -_powers(calibration))
 
 
 def interpolated(
-    sizes: Int64Array, values: Float64Array, size: npt.ArrayLike, power: float = -0.5
+    sizes: Int64Array, values: Float64Array, size: Float64Array, powers: Float64Array
 ) -> Float64Array:
-    """What a statistic reaches in windows of any size, from what it reaches in some.
+    """What statistics reach in windows of any size, from what they reach in some.
 
     Between sizes, a straight line in the logarithms of both. Beyond the first and the last, the
-    line through the two nearest sizes goes on; from one size alone, its ``power`` of the size does.
+    line through the two nearest sizes goes on; from one size alone, a power of the size does.
 
     Args:
         sizes: int64, shape ``(g,)``, increasing.
-        values: float64, shape ``(g,)``, above 0.
-        size: Of windows, above 0, shape ``(...)``.
-        power: Of the size, by which the statistic goes if only one was calibrated.
+        values: float64, shape ``(tests, g)``, above 0.
+        size: float64, shape ``(tests,)``: of a window, above 0.
+        powers: float64, likewise: of the size, by which each goes if only one was calibrated.
 
     Returns:
-        float64, shape ``(...)``.
+        float64, shape ``(tests,)``.
     """
-    x, known, logs = np.log(np.asarray(size, np.float64)), np.log(sizes), np.log(values)
-    slopes = np.array([power]) if len(known) == 1 else np.diff(logs) / np.diff(known)
-    inside = np.interp(x, known, logs)
-    below = np.minimum(x - known[0], 0.0) * slopes[0]
-    above = np.maximum(x - known[-1], 0.0) * slopes[-1]
+    x, known, logs = np.log(size), np.log(sizes), np.log(values)
+    lines = zip(x, logs, strict=True)
+    inside = np.array([np.interp(at, known, line) for at, line in lines], np.float64)
+    slopes = powers[:, np.newaxis]
+    if len(known) > 1:
+        slopes = np.diff(logs) / np.diff(known)
+    below = np.minimum(x - known[0], 0.0) * slopes[:, 0]
+    above = np.maximum(x - known[-1], 0.0) * slopes[:, -1]
     result: Float64Array = np.exp(inside + below + above)
     return result
 

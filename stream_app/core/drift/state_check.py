@@ -8,18 +8,14 @@ from functools import lru_cache
 import numpy as np
 
 from stream_app.core.columns import Int64Array
-from stream_app.core.drift.layout import ROWS, Layout
+from stream_app.core.drift.counter import Arithmetic
+from stream_app.core.drift.layout import Layout
 from stream_app.core.drift.reference import Apart
 
 
-def is_sound(layout: Layout, state: Int64Array) -> bool:
+def is_sound(layout: Layout, state: Int64Array, way: Arithmetic) -> bool:
     """Whether every column counts every row once, and no count is negative."""
-    bounds = _bounds(layout)
-    if not len(bounds):
-        return True
-    counted = np.add.reduceat(state, bounds)[::2]
-    least = np.minimum.reduceat(state, bounds)[::2]
-    return bool((counted == state[ROWS]).all() and least.min() >= 0)
+    return way.is_balanced(state, _bounds(layout))
 
 
 @lru_cache(maxsize=64)

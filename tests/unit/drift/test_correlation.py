@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from stream_app.core.columns import Int64Array
 from stream_app.core.drift.reference import COARSE_MOST, COARSE_UNIT, CoMoments, Float64Array
-from stream_app.core.drift.statistics.correlation import correlation_change, correlations
+from stream_app.core.drift.statistics.correlation import Change, Correlations
 
 
 def summed(*windows: Int64Array) -> CoMoments:
@@ -18,6 +18,14 @@ def summed(*windows: Int64Array) -> CoMoments:
     if len(windows) == 1:
         return CoMoments(products[0], sums[0], np.array(rows[0]))
     return CoMoments(np.array(products), np.array(sums), np.array(rows))
+
+
+def correlations(together: CoMoments) -> Float64Array:
+    return Correlations(together).matrices
+
+
+def correlation_change(reference: CoMoments, current: CoMoments) -> Change:
+    return Correlations(current).change_from(Correlations(reference))
 
 
 def drawn(

@@ -208,3 +208,38 @@ def test_damage_is_refused_by_both_alike_and_never_read_past(data: bytes, rows: 
         rows_sound = way.read_rows(given_bytes, SMALL.tables, 512, places, units, slots)
         answers.append((sound, state.tolist() if sound else None, rows_sound))
     assert answers[0] == answers[1]
+
+
+@given(st.lists(st.integers(-2, 9), min_size=13, max_size=13), st.data())
+def test_a_state_is_balanced_if_each_part_adds_up_to_its_rows(
+    numbers: list[int], data: st.DataObject
+) -> None:
+    state, bounds = np.array([9, *numbers]), np.array([1, 5, 7, 12])
+    if data.draw(st.booleans()):
+        state[4] += 9 - state[1:5].sum()
+        state[11] += 9 - state[7:12].sum()
+    parts = [state[1:5], state[7:12]]
+    expected = all(part.sum() == 9 and part.min() >= 0 for part in parts)
+    for way in (kernels, plain):
+        assert way.is_balanced(state, bounds) == expected
+        assert way.is_balanced(state, bounds[:0])
+
+
+@BOTH
+def test_only_a_number_in_a_bin_can_have_been_clipped(way: ModuleType) -> None:
+    values, slots = odd_values(1, 1)
+    values.kinds[:] = 0
+    places, units = cells(way, values)
+    null = 2 * SMALL.reference.columns[0].bins
+    for column, place, is_sound in (
+        (0, 7, True),
+        (0, null, True),
+        (0, null + 1, False),
+        (4, 1, False),
+    ):
+        changed = places.copy()
+        changed[column, 0] = place
+        out = np.empty(row_bytes(6), dtype=np.uint8)
+        size = way.write_rows(changed, units, slots, np.arange(1), SMALL.tables, out)
+        read = np.empty_like(places), np.empty_like(units), np.empty_like(slots)
+        assert way.read_rows(out[:size], SMALL.tables, 512, *read) == is_sound

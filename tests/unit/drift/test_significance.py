@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stream_app.core.columns import Int64Array
 from stream_app.core.drift.reference import Calibration
 from stream_app.core.drift.reference import Test as Tried  # pytest would take it for a test
 from stream_app.core.drift.significance import (
@@ -71,19 +72,30 @@ def test_a_column_half_of_whose_rows_are_valid_has_the_limit_of_its_valid_rows()
     assert at(500, of=10**9, all_rows=2 * 10**9) == pytest.approx(at(1_000), rel=1e-3)
 
 
+def read(sizes: Int64Array, line: list[float], size: float, power: float = -0.5) -> float:
+    (found,) = interpolated(sizes, np.array([line]), np.array([size]), np.array([power]))
+    return float(found)
+
+
 def test_beyond_the_sizes_the_outer_slopes_go_on_and_thresholds_stay() -> None:
-    bent = np.array([1.0, 0.1, 0.05])
-    assert interpolated(SIZES, bent, 10) == pytest.approx(10)
-    assert interpolated(SIZES, bent, 100_000) == pytest.approx(0.025)
-    assert interpolated(SIZES, bent, [100, 10_000]) == pytest.approx([1.0, 0.05])
+    bent = [1.0, 0.1, 0.05]
+    for size, reached in ((10, 10), (100, 1.0), (10_000, 0.05), (100_000, 0.025)):
+        assert read(SIZES, bent, size) == pytest.approx(reached)
     assert threshold(CALIBRATION, [1, 10**9]).tolist() == [1.2, 1.3]
     assert threshold(CALIBRATION, sqrt(100 * 1_000)) == pytest.approx(1.3)
 
 
+def test_each_statistic_is_read_as_if_it_were_alone() -> None:
+    lines, sizes = [[1.0, 0.1, 0.05], [0.5, 0.3, 0.2]], [50.0, 7_000.0]
+    found = interpolated(SIZES, np.array(lines), np.array(sizes), np.full(2, -0.5))
+    alone = [read(SIZES, line, size) for line, size in zip(lines, sizes, strict=True)]
+    assert found.tolist() == alone
+
+
 def test_one_size_alone_is_continued_by_the_power() -> None:
-    one = interpolated(SIZES[:1], np.array([0.5]), [25, 400])
-    assert one == pytest.approx([1.0, 0.25])
-    assert interpolated(SIZES[:1], np.array([0.5]), 200, power=-1.0) == pytest.approx(0.25)
+    assert read(SIZES[:1], [0.5], 25) == pytest.approx(1.0)
+    assert read(SIZES[:1], [0.5], 400) == pytest.approx(0.25)
+    assert read(SIZES[:1], [0.5], 200, power=-1.0) == pytest.approx(0.25)
 
 
 def test_an_index_calibrated_at_one_size_falls_by_the_size_and_distances_by_its_root() -> None:

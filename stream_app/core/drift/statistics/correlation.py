@@ -10,10 +10,10 @@ Source: K. Pearson's coefficient; the greatest of many: T. Cai, W. Liu and Y. Xi
 Assoc. 108 (2013).
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from stream_app.core.columns import Int64Array
 from stream_app.core.drift.reference import CoMoments, Float64Array
@@ -33,39 +33,56 @@ class Change(NamedTuple):
     second: Int64Array
 
 
-def correlation_change(reference: CoMoments, current: CoMoments) -> Change:
-    """The greatest change, and where.
+class Correlations:
+    """Of some columns, in one window or in many; computed once.
 
-    >>> import numpy as np
-    >>> alike = CoMoments(np.array([4, 2, 4]), np.array([0, 0]), np.array(9))
-    >>> unlike = CoMoments(np.array([4, -2, 4]), np.array([0, 0]), np.array(9))
-    >>> change = correlation_change(alike, unlike)
-    >>> float(change.greatest), int(change.first), int(change.second)
-    (1.0, 0, 1)
-
-    Args:
-        reference: Of at least two columns.
-        current: Of the same columns, of one window or of many.
+    Attributes:
+        triangles: float64, shape ``(..., c * (c + 1) // 2)``: of each pair, as products have them;
+            0 for a column without spread, with itself too.
+        rows: int64, shape ``(...)``.
     """
-    changes = np.abs(_triangles(current) - _triangles(reference))
-    # A column's correlation with itself is 1 or, without spread, 0: no change of a pair.
-    first, second = (index.astype(np.int64) for index in _places(current))
-    changes[..., first == second] = -1.0
-    at = changes.argmax(axis=-1)
-    greatest = np.where(current.rows > 0, changes.max(axis=-1), np.nan)
-    return Change(greatest, first[at], second[at])
+
+    def __init__(self, together: CoMoments) -> None:
+        """Compute them."""
+        self.triangles = _triangles(together)
+        self.rows = together.rows
+        self._columns = together.sums.shape[-1]
+
+    @property
+    def matrices(self) -> Float64Array:
+        """float64, shape ``(..., c, c)``."""
+        first, second = _places(self._columns)
+        matrices = np.zeros((*self.triangles.shape[:-1], self._columns, self._columns))
+        matrices[..., first, second] = matrices[..., second, first] = self.triangles
+        return matrices
+
+    def change_from(self, reference: "Correlations") -> Change:
+        """The greatest change, and where.
+
+        >>> import numpy as np
+        >>> alike = CoMoments(np.array([4, 2, 4]), np.array([0, 0]), np.array(9))
+        >>> unlike = CoMoments(np.array([4, -2, 4]), np.array([0, 0]), np.array(9))
+        >>> change = Correlations(unlike).change_from(Correlations(alike))
+        >>> float(change.greatest), int(change.first), int(change.second)
+        (1.0, 0, 1)
+
+        Args:
+            reference: Of the same columns, at least two.
+        """
+        changes = np.abs(self.triangles - reference.triangles)
+        # A column's correlation with itself is 1 or, without spread, 0: no change of a pair.
+        first, second = _places(self._columns)
+        changes[..., first == second] = -1.0
+        at = changes.argmax(axis=-1)
+        greatest = np.where(self.rows > 0, changes.max(axis=-1), np.nan)
+        return Change(greatest, first[at], second[at])
 
 
-def correlations(together: CoMoments) -> Float64Array:
-    """The matrices, float64, shape ``(..., c, c)``; 0 in the row of a column without spread."""
-    first, second = _places(together)
-    matrices = np.zeros((*together.sums.shape, together.sums.shape[-1]))
-    matrices[..., first, second] = matrices[..., second, first] = _triangles(together)
-    return matrices
-
-
-def _places(together: CoMoments) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    return np.triu_indices(together.sums.shape[-1])
+@lru_cache(maxsize=64)
+def _places(columns: int) -> tuple[Int64Array, Int64Array]:
+    """Of each number of a triangle, its row and its column."""
+    first, second = np.triu_indices(columns)
+    return first.astype(np.int64), second.astype(np.int64)
 
 
 def _triangles(together: CoMoments) -> Float64Array:
@@ -75,7 +92,8 @@ def _triangles(together: CoMoments) -> Float64Array:
     to subtract is at most a quarter of a row's unit: nothing large cancels, and a column that is
     stuck, wherever it is, has a spread of exactly 0.
     """
-    (first, second), rows = _places(together), np.maximum(together.rows, 1)[..., np.newaxis]
+    first, second = _places(together.sums.shape[-1])
+    rows = np.maximum(together.rows, 1)[..., np.newaxis]
     by = (2 * together.sums + rows) // (2 * rows)
     rest = together.sums - rows * by
     moved = (

@@ -5,6 +5,7 @@ bins. The two outer bins, which the reference leaves empty, stay alone.
 """
 
 import numpy as np
+import numpy.typing as npt
 
 from stream_app.core.columns import Int64Array
 
@@ -47,6 +48,10 @@ def grouped(counts: Int64Array, groups: Int64Array) -> Int64Array:
     Returns:
         int64, shape ``(..., groups)``.
     """
-    firsts = np.flatnonzero(np.diff(groups, prepend=-1))
-    sums: Int64Array = np.add.reduceat(counts, firsts, axis=-1)
+    sums: Int64Array = np.add.reduceat(counts, firsts_of(groups), axis=-1)
     return sums
+
+
+def firsts_of(groups: Int64Array) -> npt.NDArray[np.intp]:
+    """The first bin of each group."""
+    return np.flatnonzero(np.diff(groups, prepend=-1))

@@ -9,10 +9,10 @@ import numpy as np
 
 from stream_app.core.columns import Int64Array
 from stream_app.core.drift.reference import Float64Array
-from stream_app.core.drift.statistics.shares import shares
+from stream_app.core.drift.statistics.shares import Counts, counted
 
 
-def hellinger(reference: Int64Array, current: Int64Array) -> Float64Array:
+def hellinger(reference: Int64Array | Counts, current: Int64Array | Counts) -> Float64Array:
     """The distance of each window.
 
     >>> import numpy as np
@@ -27,6 +27,6 @@ def hellinger(reference: Int64Array, current: Int64Array) -> Float64Array:
         float64, shape ``(...)``, in [0, 1]; NaN where a side has no rows.
     """
     # 1 - sum(sqrt(p q)) loses all digits where p and q are close; this is the same, and does not.
-    roots = np.sqrt(shares(current)) - np.sqrt(shares(reference))
+    roots = counted(current).roots - counted(reference).roots
     distance: Float64Array = np.sqrt(np.minimum((roots * roots).sum(axis=-1) / 2, 1.0))
     return distance

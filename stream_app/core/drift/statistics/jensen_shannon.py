@@ -12,10 +12,10 @@ import numpy as np
 
 from stream_app.core.columns import Int64Array
 from stream_app.core.drift.reference import Float64Array
-from stream_app.core.drift.statistics.shares import shares
+from stream_app.core.drift.statistics.shares import Counts, counted
 
 
-def jensen_shannon(reference: Int64Array, current: Int64Array) -> Float64Array:
+def jensen_shannon(reference: Int64Array | Counts, current: Int64Array | Counts) -> Float64Array:
     """The distance of each window; no constant is added to empty bins, since none is needed.
 
     >>> import numpy as np
@@ -29,11 +29,11 @@ def jensen_shannon(reference: Int64Array, current: Int64Array) -> Float64Array:
     Returns:
         float64, shape ``(...)``, in [0, 1]; NaN where a side has no rows.
     """
-    p, q = shares(reference), shares(current)
+    p, q = counted(reference).shares, counted(current).shares
     middle = (p + q) / 2
     divergence = (_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2
     # Rounding may leave a little less than 0, whose root is not a number.
-    distance: Float64Array = np.sqrt(np.clip(divergence, 0.0, 1.0))
+    distance: Float64Array = np.sqrt(np.minimum(np.maximum(divergence, 0.0), 1.0))
     return distance
 
 

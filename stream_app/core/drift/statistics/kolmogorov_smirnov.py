@@ -11,10 +11,12 @@ import numpy as np
 
 from stream_app.core.columns import Int64Array
 from stream_app.core.drift.reference import Float64Array
-from stream_app.core.drift.statistics.shares import cumulative_shares
+from stream_app.core.drift.statistics.shares import Counts, counted
 
 
-def kolmogorov_smirnov(reference: Int64Array, current: Int64Array) -> Float64Array:
+def kolmogorov_smirnov(
+    reference: Int64Array | Counts, current: Int64Array | Counts
+) -> Float64Array:
     """The statistic of each window, for bins in the order of values.
 
     >>> import numpy as np
@@ -28,6 +30,6 @@ def kolmogorov_smirnov(reference: Int64Array, current: Int64Array) -> Float64Arr
     Returns:
         float64, shape ``(...)``, in [0, 1]; NaN where a side has no rows.
     """
-    apart = np.abs(cumulative_shares(current) - cumulative_shares(reference))
+    apart = np.abs(counted(current).cumulative - counted(reference).cumulative)
     greatest: Float64Array = apart.max(axis=-1)
     return greatest

@@ -10,10 +10,10 @@ import numpy as np
 
 from stream_app.core.columns import Int64Array
 from stream_app.core.drift.reference import Float64Array
-from stream_app.core.drift.statistics.shares import shares
+from stream_app.core.drift.statistics.shares import Counts, counted
 
 
-def l_infinity(reference: Int64Array, current: Int64Array) -> Float64Array:
+def l_infinity(reference: Int64Array | Counts, current: Int64Array | Counts) -> Float64Array:
     """The distance of each window.
 
     >>> import numpy as np
@@ -27,5 +27,6 @@ def l_infinity(reference: Int64Array, current: Int64Array) -> Float64Array:
     Returns:
         float64, shape ``(...)``, in [0, 1]; NaN where a side has no rows.
     """
-    greatest: Float64Array = np.abs(shares(current) - shares(reference)).max(axis=-1)
+    apart = np.abs(counted(current).shares - counted(reference).shares)
+    greatest: Float64Array = apart.max(axis=-1)
     return greatest

@@ -14,9 +14,10 @@ import numpy.typing as npt
 
 from stream_app.core.columns import Int64Array
 from stream_app.core.drift.reference import Float64Array
+from stream_app.core.drift.statistics.shares import Counts, counted
 
 
-def psi(reference: Int64Array, current: Int64Array) -> Float64Array:
+def psi(reference: Int64Array | Counts, current: Int64Array | Counts) -> Float64Array:
     """The index of each window.
 
     >>> import numpy as np
@@ -30,7 +31,7 @@ def psi(reference: Int64Array, current: Int64Array) -> Float64Array:
     Returns:
         float64, shape ``(...)``, at least 0; NaN where a side has no rows.
     """
-    p, q = _smoothed(reference), _smoothed(current)
+    p, q = counted(reference).smoothed, counted(current).smoothed
     index: Float64Array = ((q - p) * np.log(q / p)).sum(axis=-1)
     return index
 
@@ -50,10 +51,3 @@ def psi_noise(bins: int, reference: npt.ArrayLike, current: npt.ArrayLike) -> Fl
     m, n = (np.where(side > 0, side, np.nan) for side in rows)
     noise: Float64Array = (bins - 1) * (1 / m + 1 / n)
     return noise
-
-
-def _smoothed(counts: Int64Array) -> Float64Array:
-    rows = counts.sum(axis=-1, keepdims=True)
-    half = np.where(rows > 0, 0.5, np.nan)
-    smoothed: Float64Array = (counts + half) / (rows + counts.shape[-1] * half)
-    return smoothed

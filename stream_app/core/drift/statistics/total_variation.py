@@ -9,10 +9,10 @@ import numpy as np
 
 from stream_app.core.columns import Int64Array
 from stream_app.core.drift.reference import Float64Array
-from stream_app.core.drift.statistics.shares import shares
+from stream_app.core.drift.statistics.shares import Counts, counted
 
 
-def total_variation(reference: Int64Array, current: Int64Array) -> Float64Array:
+def total_variation(reference: Int64Array | Counts, current: Int64Array | Counts) -> Float64Array:
     """The distance of each window.
 
     >>> import numpy as np
@@ -26,5 +26,6 @@ def total_variation(reference: Int64Array, current: Int64Array) -> Float64Array:
     Returns:
         float64, shape ``(...)``, in [0, 1]; NaN where a side has no rows.
     """
-    sums: Float64Array = np.abs(shares(current) - shares(reference)).sum(axis=-1)
+    apart = np.abs(counted(current).shares - counted(reference).shares)
+    sums: Float64Array = apart.sum(axis=-1)
     return np.minimum(sums / 2, 1.0)  # of rounded shares it may be a little more

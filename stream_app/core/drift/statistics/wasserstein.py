@@ -13,11 +13,14 @@ import numpy as np
 
 from stream_app.core.columns import Int64Array
 from stream_app.core.drift.reference import Float64Array
-from stream_app.core.drift.statistics.shares import cumulative_shares
+from stream_app.core.drift.statistics.shares import Counts, counted
 
 
 def wasserstein(
-    reference: Int64Array, current: Int64Array, positions: Float64Array, sd: float
+    reference: Int64Array | Counts,
+    current: Int64Array | Counts,
+    positions: Float64Array,
+    sd: float,
 ) -> Float64Array:
     """The distance of each window.
 
@@ -37,7 +40,7 @@ def wasserstein(
         float64, shape ``(...)``; NaN where a side has no rows, and everywhere if ``sd`` is 0: a
         reference without spread has no unit to measure in.
     """
-    apart = np.abs(cumulative_shares(current) - cumulative_shares(reference))[..., :-1]
+    apart = np.abs(counted(current).cumulative - counted(reference).cumulative)[..., :-1]
     area: Float64Array = (apart * np.diff(positions, axis=-1)).sum(axis=-1)
     return area / sd if sd > 0 else np.full_like(area, np.nan)
 
