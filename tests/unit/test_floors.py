@@ -48,6 +48,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "preflight_drift",
             "wiring_monitor",
             "preflight_monitor",
+            "wiring_webhook",
         }
     ),
     frozenset({"bench", "demo", "cli", "__main__"}),

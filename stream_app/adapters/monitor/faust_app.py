@@ -68,6 +68,8 @@ class FaustOutputs:
         self._table = table
         self._topic = alerts_topic
         self._codec = AlertCodec()
+        self.waiting = ""
+        """What cannot be written at present, and why; empty: nothing."""
 
     async def put(self, key: str, value: bytes) -> None:
         """See the port."""
@@ -98,9 +100,11 @@ class FaustOutputs:
         while True:
             try:
                 await write()
+                self.waiting = ""
                 return
             except Exception as exc:  # noqa: BLE001  # of Faust, aiokafka or the connection
-                log.warning("waiting", reason=f"{what} not written: {exc!r}", retry_in_s=pause_s)
+                self.waiting = f"{what} not written: {exc!r}"
+                log.warning("waiting", reason=self.waiting, retry_in_s=pause_s)
             await asyncio.sleep(pause_s)
             pause_s = min(_RETRY_LAST_S, 2 * pause_s)
 
