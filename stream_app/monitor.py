@@ -6,7 +6,6 @@ So whatever a monitor dies at, the next one finds all it needs, and does the res
 Faust, topics and webhooks (``adapters/monitor/``), and when there is an alert (``core/drift/``).
 """
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -58,7 +57,7 @@ class MonitorConfig:
 
 
 class Monitor:
-    """All series; used on one event loop. ``view`` may be asked from any thread."""
+    """All series; one call at a time. ``view`` may be asked from any thread."""
 
     def __init__(
         self, config: MonitorConfig, decoder: WindowDecoder, clock: Clock, telemetry: Telemetry
@@ -73,8 +72,6 @@ class Monitor:
         self._shown: dict[str, set[str]] = {}
         self._views: Mapping[str, Mapping[str, object]] = {}
         self._unreadable = ""
-        # A rebalance may come while a record is being dealt with.
-        self._turn = asyncio.Lock()
 
     @property
     def unreadable(self) -> str:
@@ -102,27 +99,26 @@ class Monitor:
         Raises:
             FatalError: the store cannot be read.
         """
-        async with self._turn:
-            self._series, self._partitions, self._views = {}, {}, {}
-            windows: dict[str, list[KeptWindow]] = {}
-            memories: dict[str, list[Forgotten]] = {}
-            for key, value in stored:
-                name, partition, kept = read_kept(key, value)
-                self._partitions[name] = partition
-                if isinstance(kept, Forgotten):
-                    memories.setdefault(name, []).append(kept)
-                else:
-                    windows.setdefault(name, []).append(kept)
-            self._left_over = {}
-            for name, partition in self._partitions.items():
-                left = self._of(name).restore(windows.get(name, []), memories.get(name, []))
-                keys = self._left_over.setdefault(partition, [])
-                keys += [key_of(name, each) for each in left]
-            for alert in published:
-                self._of(alert.stream).wrote(alert)
-            for series in self._series.values():
-                await self._publish(series, outputs)
-                self._show(series)
+        self._series, self._partitions, self._views = {}, {}, {}
+        windows: dict[str, list[KeptWindow]] = {}
+        memories: dict[str, list[Forgotten]] = {}
+        for key, value in stored:
+            name, partition, kept = read_kept(key, value)
+            self._partitions[name] = partition
+            if isinstance(kept, Forgotten):
+                memories.setdefault(name, []).append(kept)
+            else:
+                windows.setdefault(name, []).append(kept)
+        self._left_over = {}
+        for name, partition in self._partitions.items():
+            left = self._of(name).restore(windows.get(name, []), memories.get(name, []))
+            keys = self._left_over.setdefault(partition, [])
+            keys += [key_of(name, each) for each in left]
+        for alert in published:
+            self._of(alert.stream).wrote(alert)
+        for series in self._series.values():
+            await self._publish(series, outputs)
+            self._show(series)
         log.info("monitor_ready", series=len(self._series), windows=self._kept())
 
     async def take(self, record: WindowRecord, outputs: MonitorOutputs) -> None:
@@ -131,15 +127,14 @@ class Monitor:
         Raises:
             FatalError: something could not be written, for good.
         """
-        async with self._turn:
-            report = self._decoder.decode(record.value)
-            if isinstance(report, Unreadable):
-                self._tell_unreadable(report)
-                return
-            self._unreadable = ""
-            name = Series(report.head.stream, report.head.length_ms).name
-            outcome = await self._take(name, report, record, outputs)
-            self._telemetry.count(MONITOR_WINDOWS, 1, outcome)
+        report = self._decoder.decode(record.value)
+        if isinstance(report, Unreadable):
+            self._tell_unreadable(report)
+            return
+        self._unreadable = ""
+        name = Series(report.head.stream, report.head.length_ms).name
+        outcome = await self._take(name, report, record, outputs)
+        self._telemetry.count(MONITOR_WINDOWS, 1, outcome)
 
     def refresh(self) -> None:
         """Count open alerts anew: streams fall silent by the clock alone."""

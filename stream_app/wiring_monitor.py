@@ -6,10 +6,9 @@ path.
 """
 
 import asyncio
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,17 +18,15 @@ from stream_app.adapters.drift.window_codec import WindowCodec
 from stream_app.adapters.kafka.admin import KafkaAdmin
 from stream_app.adapters.kafka.credential_files import KafkaCredentialFiles
 from stream_app.adapters.kafka.offsets import describe_group
-from stream_app.adapters.monitor.alert_topic import AlertFeedReader, read_published
+from stream_app.adapters.monitor.alert_topic import read_published
 from stream_app.adapters.monitor.faust_app import MonitorApp
 from stream_app.adapters.monitor.faust_credentials import ignored_properties
-from stream_app.adapters.monitor.webhook_post import WebhookPost
 from stream_app.adapters.process.clock import SystemClock
 from stream_app.adapters.process.http_server import HttpServer
 from stream_app.adapters.process.prometheus_telemetry import PrometheusTelemetry
 from stream_app.adapters.process.signals import StopSignal
 from stream_app.adapters.process.slots import acquire_slot
 from stream_app.adapters.process.watchdog import ThreadWatchdog
-from stream_app.core.drift.alerts import Level
 from stream_app.core.metrics import WORKERS_WANTED
 from stream_app.credentials import Credentials
 from stream_app.errors import RetriableError, StreamAppError, UnavailableError
@@ -39,7 +36,7 @@ from stream_app.patience import wait_for
 from stream_app.ports import Clock, Telemetry, Watchdog
 from stream_app.preflight_monitor import MonitorTopics, monitor_topics, require_complete
 from stream_app.settings import Settings
-from stream_app.webhook import Webhook
+from stream_app.wiring_webhook import webhook_thread
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +51,6 @@ _LONG_LIFE_S: Final = 60.0
 """Who lived so long has not crashed at once."""
 
 _CRASH_PAUSE_S: Final = 1.0
-_JOIN_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +66,10 @@ class _Process:
     stop: Callable[[], bool]
     monitor: Monitor
     state: dict[str, object]
+
+    def begin_slowly(self, action: Callable[[], None]) -> None:
+        """Do it; wait for a server that is away, as at every start."""
+        wait_for(action, self.settings.start.wait_s, self.stop, self.watchdog)
 
 
 def run_monitor(settings: Settings) -> None:
@@ -225,7 +225,15 @@ class _Life:
         )
         fault: BaseException | None = None
         starting = asyncio.ensure_future(life.app.start())
-        with webhook_thread(settings, self._topics.partitions, process):
+        hooked = webhook_thread(
+            settings,
+            self._topics.partitions,
+            process.clock,
+            process.telemetry,
+            process.begin_slowly,
+        )
+        with hooked as state:
+            process.state["webhook"] = state
             try:
                 fault = await self._watch(life, starting)
             finally:
@@ -244,6 +252,7 @@ class _Life:
             process.watchdog.tick()
             process.health.assignment_seen = life.is_ready
             process.health.deny("windows", process.monitor.unreadable)
+            process.health.deny("outputs", life.outputs.waiting)
             process.state["state"] = "watching" if life.is_ready else "starting"
             if life.taken_by:
                 log.warning("place_taken", reason=f"{life.taken_by} is the monitor now")
@@ -262,41 +271,3 @@ class _Life:
                 return None
             await asyncio.sleep(_TURN_S)
         return None
-
-
-@contextmanager
-def webhook_thread(settings: Settings, partitions: int, process: _Process) -> Iterator[None]:
-    """The webhook beside the app, if there is one; it reads what is in the alerts topic."""
-    url = settings.monitor.webhook_url
-    if url is None:
-        yield
-        return
-    over = threading.Event()
-    feed = AlertFeedReader(settings, f"{settings.monitor_group}.webhook", partitions, process.clock)
-    given = settings.monitor
-    post = WebhookPost(url.get_secret_value(), given.webhook_token_file, given.webhook_timeout_s)
-    webhook = Webhook(
-        feed,
-        post,
-        Level[settings.monitor.webhook_level.upper()],
-        process.telemetry,
-        lambda seconds: not over.wait(seconds),
-    )
-    process.state["webhook"] = webhook.state
-    # Before the first alert is written: else where the reading begins could be behind it.
-    wait_for(feed.begin, settings.start.wait_s, process.stop, process.watchdog)
-
-    def run() -> None:
-        try:
-            webhook.run()
-        finally:
-            feed.close()
-            post.close()
-
-    thread = threading.Thread(target=run, name="webhook", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join(_JOIN_S)  # an answer that is waited for is not taken as given

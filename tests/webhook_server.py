@@ -54,6 +54,12 @@ def webhook_server(refuse: int = 0) -> Iterator[Received]:
             self.send_header("Location", "/elsewhere")
             self.end_headers()
 
+        def do_GET(self) -> None:  # likewise
+            """Where a redirect leads; nobody should follow it."""
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the library's
             """Say nothing."""
 

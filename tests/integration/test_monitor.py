@@ -9,6 +9,7 @@ from stream_app.adapters.kafka.admin import KafkaAdmin
 from stream_app.adapters.kafka.offsets import committed_offsets
 from stream_app.adapters.kafka.topic_plan import DRIFT_PARTITIONS
 from stream_app.adapters.verifier.kafka import VerifyKafka
+from stream_app.core.drift.alerts import State
 from stream_app.errors import ExitStatus
 from tests.job import Job
 from tests.kafka_fixtures import RealKafka
@@ -34,13 +35,14 @@ def test_alerts_are_those_that_the_rules_find_and_nothing_of_aborted_windows(
     kafka: RealKafka, tmp_path: Path
 ) -> None:
     job = monitor_job(kafka, tmp_path)
-    feed = WindowFeed(job, planted(1, 30))
+    feed = WindowFeed(job, planted(8, 30))
     with Workers(job) as workers:
         worker = workers.start(command=COMMAND).wait_ready()
         feed.send()
         assert feed.poison > 10
         seen = feed.wait_all_told()
         assert max(feed.check(seen).values()) == 1, "undisturbed, each is written once"
+        assert {a.state for a in expected_records(feed.sent).values()} == set(State)
         until("commits keep up with transactions", lambda: lag(job) <= ALLOWED, 20)
         status, body = worker.get("/drift")
         assert status == 200
@@ -70,7 +72,7 @@ def lag(job: Job) -> int:
 
 def test_killed_monitors_leave_the_same_records(kafka: RealKafka, tmp_path: Path) -> None:
     job = monitor_job(kafka, tmp_path)
-    feed = WindowFeed(job, planted(2, 30))
+    feed = WindowFeed(job, planted(9, 30))
     share = len(feed.log) // 3
     with Workers(job) as workers:
         for _ in range(2):

@@ -81,3 +81,26 @@ def test_who_cannot_come_in_is_told_why_without_the_password(doors: Doors, tmp_p
         assert "SASL authentication" in worker.log()
         assert "canary-wrong" not in worker.log()
         assert "Traceback" not in worker.log()
+
+
+def test_a_new_password_is_taken_up_and_a_wrong_one_is_not(doors: Doors, tmp_path: Path) -> None:
+    path = tmp_path / "password"
+    path.write_text(PASSWORD)
+    job, plain = job_at(doors, tmp_path, "SCRAM", kafka__credentials_check_s="0.5")
+    told = {k: v for k, v in job.overrides.items() if k != "kafka.sasl_password"}
+    job = Job({**told, "kafka.sasl_password_file": str(path)}, tmp_path)
+    grant_monitor(doors.cluster, job)
+    feed = WindowFeed(plain, planted(3, 9))
+    with Workers(job) as workers:
+        worker = workers.start(command=COMMAND).wait_ready()
+        path.write_text("canary-wrong")
+        worker.wait_for("credentials_refused")
+        feed.send(10)
+        feed.wait_all_told()
+        path.write_text(PASSWORD + "\n")
+        worker.wait_for("credentials_taken")
+        feed.send()
+        feed.wait_all_told()
+        assert len(worker.events("monitor_ready")) == 2
+        assert worker.stop() == 0
+        assert "canary-wrong" not in worker.log()

@@ -51,6 +51,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "drift_run",
             "wiring_monitor",
             "preflight_monitor",
+            "wiring_webhook",
         }
     ),
     frozenset({"bench", "demo", "cli", "__main__"}),

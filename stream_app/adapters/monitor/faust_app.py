@@ -68,6 +68,8 @@ class FaustOutputs:
         self._table = table
         self._topic = alerts_topic
         self._codec = AlertCodec()
+        self.waiting = ""
+        """What cannot be written at present, and why; empty: nothing."""
 
     async def put(self, key: str, value: bytes) -> None:
         """See the port."""
@@ -98,9 +100,11 @@ class FaustOutputs:
         while True:
             try:
                 await write()
+                self.waiting = ""
                 return
             except Exception as exc:  # noqa: BLE001  # of Faust, aiokafka or the connection
-                log.warning("waiting", reason=f"{what} not written: {exc!r}", retry_in_s=pause_s)
+                self.waiting = f"{what} not written: {exc!r}"
+                log.warning("waiting", reason=self.waiting, retry_in_s=pause_s)
             await asyncio.sleep(pause_s)
             pause_s = min(_RETRY_LAST_S, 2 * pause_s)
 
@@ -131,6 +135,8 @@ class MonitorApp:
         self._read_published = read_published
         self._is_taken = is_taken
         self._begun = False
+        # A rebalance may come while a record is being dealt with.
+        self._turn = asyncio.Lock()
         self.taken_by = ""
         """The member that took our place while we were away."""
         self.is_ready = False
@@ -172,7 +178,8 @@ class MonitorApp:
             message = event.message
             record = WindowRecord(message.partition, round(1000 * message.timestamp), message.value)
             try:
-                await self._monitor.take(record, self.outputs)
+                async with self._turn:
+                    await self._monitor.take(record, self.outputs)
             except Exception as exc:  # noqa: BLE001  # the library would count the record as done
                 await self.app.crash(exc)
                 return
@@ -194,9 +201,10 @@ class MonitorApp:
         """The table is as the changelog has it, and no window is read yet."""
         del app
         try:
-            published = await asyncio.to_thread(lambda: list(self._read_published()))
-            stored = [(key, value) for key, value in self._table.items() if value is not None]
-            await self._monitor.begin(stored, published, self.outputs)
+            async with self._turn:
+                published = await asyncio.to_thread(lambda: list(self._read_published()))
+                stored = [(key, value) for key, value in self._table.items() if value is not None]
+                await self._monitor.begin(stored, published, self.outputs)
         except Exception as exc:  # noqa: BLE001  # the library would go on without
             await self.app.crash(exc)
             return

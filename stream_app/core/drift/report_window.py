@@ -18,7 +18,7 @@ from stream_app.core.drift.layout import Layout
 from stream_app.core.drift.measures import ALL_COLUMNS, measured_column
 from stream_app.core.drift.reference import SCORE_BINS, Float64Array, Reference, Test
 from stream_app.core.drift.report_column import outer_means, report_column, sides_of
-from stream_app.core.drift.significance import Floors, limits, threshold
+from stream_app.core.drift.significance import Floors, expected, limits, threshold
 from stream_app.core.drift.statistics.accuracy import (
     estimated_accuracy,
     estimated_confusion,
@@ -125,14 +125,24 @@ def _tested(
             rows.append(int(correlations.rows))
             of.append(reference.co_rows)
     with np.errstate(invalid="ignore", divide="ignore"):
-        allowed = limits(calibration, np.array(rows), np.array(of), reference.rows)
+        sizes = np.array(rows), np.array(of), reference.rows
+        allowed, (noise, spread) = limits(calibration, *sizes), expected(calibration, *sizes)
         scores = values / allowed
     large = Floors().reached(tests, values)
     return [
-        (test, Measured(Statistic(test.statistic), value, q99=q99, score=score, is_large=is_large))
-        for test, value, q99, score, is_large in zip(
-            tests, values.tolist(), allowed.tolist(), scores.tolist(), large.tolist(), strict=True
+        (
+            test,
+            Measured(
+                name=Statistic(test.statistic),
+                value=float(values[at]),
+                q99=float(allowed[at]),
+                noise=float(noise[at]),
+                score=float(scores[at]),
+                spread=float(spread[at]),
+                is_large=bool(large[at]),
+            ),
         )
+        for at, test in enumerate(tests)
     ]
 
 

@@ -10,7 +10,6 @@ from stream_app.core.drift.rules import judge
 from stream_app.core.drift.score_window import (
     CORRELATION_COLUMN,
     DISTRIBUTION,
-    LEAST_RISE,
     QUALITY,
     window_scores,
 )
@@ -68,7 +67,7 @@ def test_a_column_without_defects_is_quiet_by_one_score() -> None:
 
 def test_a_rise_of_less_than_half_a_point_is_not_large_however_certain() -> None:
     rows = of = 100_000_000
-    for rise, large in ((LEAST_RISE - 1e-4, False), (LEAST_RISE + 1e-4, True)):
+    for rise, large in ((0.0049, False), (0.0051, True)):
         (score,) = quality(defect("null", int(rows * (0.1 + rise)), rows, of // 10, of), of=of)
         assert score.large is large
 
