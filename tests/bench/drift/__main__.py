@@ -11,8 +11,9 @@ import argparse
 import json
 import logging
 import platform
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isinf
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,12 +31,13 @@ from tests.bench.drift import checks, ours
 from tests.bench.drift.contenders import EVIDENTLY, NANNYML, BrokenContenderError, ask, hand_over
 from tests.bench.drift.scenes import Scene, scenes
 from tests.bench.drift.verdicts import Figure, Verdicts
-from tests.bench.peers.homes import MissingPeerError, python_home
+from tests.bench.peers.homes import HERE, MissingPeerError, python_home
 from tests.drift_claims.claims import table
 from tests.drift_claims.loans import read_loans, read_scored
 from tests.drift_claims.page import circumstances, write
 
-PART = "compared"
+WINDOWS, NUMBERS = "compared", "numbers"
+"""The parts of the page."""
 
 Figures = dict[tuple[str, str], dict[tuple[str, int], Figure]]
 """By contender and rule, by scene and size of windows."""
@@ -49,16 +51,20 @@ def main() -> int:
     console = Console(stderr=True)
     try:
         with Screen(console) as screen, TemporaryDirectory() as folder:
-            made, told, near = _compare(screen, Path(folder), options.share)
+            made, told, near = _compare(
+                screen, Path(folder), 0.0 if options.numbers else options.share
+            )
     except (MissingPeerError, BrokenContenderError) as exc:
         console.print(str(exc), style="bold red", markup=False)
         return int(ExitStatus.SOFTWARE)
     if options.json is not None:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(f"{json.dumps(told, indent=2)}\n", encoding="utf-8")
-    if options.write:
-        write(PART, made)
-    sys.stdout.write(f"{made}\n")
+    for part, lines in made.items():
+        text = "\n".join(lines)
+        if options.write:
+            write(part, text)
+        sys.stdout.write(f"{text}\n\n")
     return int(ExitStatus.OK if near else ExitStatus.SOFTWARE)
 
 
@@ -71,17 +77,26 @@ def _options() -> argparse.Namespace:
         "--share", type=float, default=1.0, help="of the windows, to be quicker (1)"
     )
     parser.add_argument(
+        "--numbers", action="store_true", help="only those that should be the same: a minute"
+    )
+    parser.add_argument(
         "--write", action="store_true", help="put the tables into docs/drift-compared.md"
     )
     return parser.parse_args()
 
 
-def _compare(screen: Screen, folder: Path, share: float) -> tuple[str, dict[str, Any], bool]:
+def _compare(
+    screen: Screen, folder: Path, share: float
+) -> tuple[dict[str, list[str]], dict[str, Any], bool]:
+    """The parts of the page, everything as plain values, and whether numbers are close enough."""
     homes = {name: python_home(name, screen.say) for name in (EVIDENTLY, NANNYML)}
     data = homes[NANNYML].parents[1]
-    acted = scenes(read_loans(data), share)
+    acted = scenes(read_loans(data), share) if share else []
     figures: Figures = {}
-    versions = {"stream-app": __version__, "python": platform.python_version()}
+    versions = {
+        "stream-app": __version__, "python": platform.python_version(), **_versions(homes),
+    }  # fmt: skip
+    below = ["", circumstances(", ".join(f"{name} {number}" for name, number in versions.items()))]
     for scene in acted:
         screen.say(f"stream-app: {scene.name}")
         _note(figures, "stream-app", scene, ours.judged(scene))
@@ -94,26 +109,24 @@ def _compare(screen: Screen, folder: Path, share: float) -> tuple[str, dict[str,
                 for rule, of_sizes in answer["verdicts"].items()
             }
             _note(figures, name, scene, verdicts)
-            versions[name] = answer["versions"][name]
     screen.say("the same numbers")
     folders = {name: folder / name / checks.CHECKS for name in homes}
     pairs = checks.hand_over(folders[EVIDENTLY], folders[NANNYML])
     theirs = {name: ask(name, homes[name], [folders[name]])[0] for name in homes}
     found = checks.check(pairs, theirs[EVIDENTLY], theirs[NANNYML], *read_scored(data))
-    lines = [
-        *_table(acted, figures),
-        "",
-        "One odd row, or category:",
-        "",
-        *checks.facts(theirs[EVIDENTLY]),
-        "",
-        "Numbers that are to be the same:",
-        "",
-        *checks.checks_table(found),
-        "",
-        circumstances(", ".join(f"{name} {number}" for name, number in versions.items())),
-    ]
-    return "\n".join(lines), _to_json(figures, found, versions), all(one.holds for one in found)
+    made = {NUMBERS: [*checks.facts(theirs[EVIDENTLY]), "", *checks.checks_table(found), *below]}
+    if acted:
+        made[WINDOWS] = [*_table(acted, figures), *below]
+    return made, _to_json(figures, found, versions), all(one.holds for one in found)
+
+
+def _versions(homes: Mapping[str, Path]) -> dict[str, str]:
+    """Of the tools, as their locks have them."""
+    locks = {name: (HERE / name / "requirements.txt").read_text("utf-8") for name in homes}
+    found = {
+        name: re.search(rf"^{name}==(\S+)", lock, re.MULTILINE) for name, lock in locks.items()
+    }
+    return {name: "?" if number is None else number[1] for name, number in found.items()}
 
 
 def _note(figures: Figures, contender: str, scene: Scene, verdicts: Verdicts) -> None:
