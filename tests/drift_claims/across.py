@@ -14,12 +14,9 @@ from numpy.random import Generator
 
 from stream_app.core.drift.alerts import Level
 from stream_app.core.drift.layout import Layout
-from stream_app.core.drift.measures import ALL_COLUMNS
 from stream_app.core.drift.reference import Float64Array
 from stream_app.core.drift.rules import judge
-from stream_app.core.drift.score_window import CORRELATION_COLUMN, DISTRIBUTION, window_scores
-from stream_app.core.drift.significance import expected
-from stream_app.core.drift.window_report import WindowReport
+from stream_app.core.drift.score_window import DISTRIBUTION, window_scores
 from stream_app.core.drift.window_scores import WindowScores
 from tests.drift_claims.claims import Say
 from tests.drift_claims.rows import Field, Rows, reference_of, reports
@@ -86,33 +83,6 @@ class Seen:
         return 1_000 * self.alarms / self.windows
 
 
-def scores_of(layout: Layout, report: WindowReport) -> WindowScores:
-    """A window as rules take it, with what sums need of each statistic: its mean and its spread."""
-    reference = layout.reference
-    calibration = reference.calibration
-    assert calibration is not None
-    columns = [test.column for test in calibration.tests]
-    # The last, which -1 finds, is that of the correlation.
-    rows = [column.valid for column in report.columns]
-    rows.append(0 if report.correlation is None else report.correlation.rows)
-    of = [*(column.valid for column in reference.columns), reference.co_rows]
-    found = expected(calibration, np.array(rows)[columns], np.array(of)[columns], reference.rows)
-    moments = {
-        (_name(layout, test.column), test.statistic): own
-        for test, *own in zip(calibration.tests, *(each.tolist() for each in found), strict=True)
-    }
-    window = window_scores(report, DISTRIBUTION)
-    scores = []
-    for score in window.scores:
-        mean, sd = moments[score.column, score.statistic]
-        scores.append(replace(score, mean=mean, sd=sd))
-    return replace(window, scores=tuple(scores))
-
-
-def _name(layout: Layout, column: int) -> str:
-    return CORRELATION_COLUMN if column == ALL_COLUMNS else layout.reference.columns[column].name
-
-
 def told(windows: Sequence[WindowScores], rule: str) -> list[int]:
     """The windows, counted from 0, in which an alert first reached the level that counts."""
     way, level = RULES[rule]
@@ -163,4 +133,4 @@ def try_rules(
 def _run(layout: Layout, generator: Generator, shifts: Float64Array) -> list[WindowScores]:
     values = generator.normal(size=(len(shifts), ROWS)) + shifts[:, None]
     rows = Rows(_FIELDS, values.reshape(-1, 1))
-    return [scores_of(layout, report) for report in reports(layout, rows.values(), ROWS)]
+    return [window_scores(report, DISTRIBUTION) for report in reports(layout, rows.values(), ROWS)]

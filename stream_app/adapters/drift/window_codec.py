@@ -98,6 +98,7 @@ def _column(column: ColumnReport) -> dict[str, Any]:
         "bars": [_bar(bar) for bar in column.bars],
         "top": list(column.top),
         "counts": list(column.counts),
+        "is_stuck": column.is_stuck,
     }
 
 
@@ -199,6 +200,7 @@ def _read_column(column: dict[str, Any]) -> ColumnReport:
         bars=tuple(_read_bar(each) for each in column["bars"]),
         top=tuple(column["top"]),
         counts=tuple(column["counts"]),
+        is_stuck=column["is_stuck"],
     )
 
 

@@ -104,7 +104,13 @@ def report_column(
         bars=bars,
         top=_top(bars),
         counts=tuple(counts.bins.bins.tolist()),
+        is_stuck=_is_stuck(side.counts, counts),
     )
+
+
+def _is_stuck(known: ColumnCounts, counts: ColumnCounts) -> bool:
+    was_spread = 2 * int(known.bins.bins.max()) < known.rows
+    return was_spread and counts.rows > 0 and 100 * int(counts.bins.bins.max()) >= 99 * counts.rows
 
 
 def mean_and_sd(layout: Layout, state: Int64Array, index: int) -> tuple[float, float]:

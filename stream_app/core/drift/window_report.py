@@ -132,6 +132,7 @@ class ColumnReport:
         bars: What is to be drawn.
         top: Of ``bars``, those whose share changed most, the first most; at most three.
         counts: Of all bins, as the reference has them.
+        is_stuck: Whether 99 in 100 rows are in one bin, though of the reference's no half is.
     """
 
     name: str
@@ -147,6 +148,7 @@ class ColumnReport:
     bars: tuple[Bar, ...]
     top: tuple[int, ...]
     counts: tuple[int, ...]
+    is_stuck: bool = False
 
 
 @dataclass(frozen=True, slots=True)

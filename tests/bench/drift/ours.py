@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from stream_app.core.drift.alerts import Level, State
 from stream_app.core.drift.rules import judge
+from stream_app.core.drift.score_window import DISTRIBUTION, window_scores
 from stream_app.core.drift.window_scores import WindowScores
 from tests.bench.drift.scenes import Scene
 from tests.bench.drift.verdicts import Verdicts
-from tests.drift_claims.across import scores_of
 from tests.drift_claims.rows import is_loud, reference_of, reports
 
 RULES = ("warn", "alert")
@@ -23,7 +23,7 @@ def judged(scene: Scene) -> Verdicts:
     for size, count in scene.windows.items():
         told = list(reports(layout, scene.stream.part(0, size * count).values(), size))
         found["warn"][size] = [is_loud(report) for report in told]
-        windows = [scores_of(layout, report) for report in told]
+        windows = [window_scores(report, DISTRIBUTION) for report in told]
         run = scene.run or count
         found["alert"][size] = [
             stands for at in range(0, count, run) for stands in _standing(windows[at : at + run])

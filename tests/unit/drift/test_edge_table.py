@@ -18,11 +18,11 @@ from stream_app.core.drift.layout import Layout
 from stream_app.core.drift.reference import Float64Array
 from stream_app.core.drift.report_window import WindowCounts, report_window
 from stream_app.core.drift.rules import judge
+from stream_app.core.drift.score_window import DISTRIBUTION, window_scores
 from stream_app.core.drift.statistics.names import Statistic
 from stream_app.core.drift.watch import Values
 from stream_app.core.drift.window_report import Status, WindowHead, WindowReport
 from tests.aggregate_kit import STREAM, WAY, make_events, transaction
-from tests.drift_claims.across import scores_of
 from tests.drift_claims.rows import MIN_ROWS, Field, Rows, reference_of, reports
 from tests.drift_kit import SMALL
 
@@ -85,10 +85,10 @@ def test_with_too_few_rows_statistics_are_told_and_nothing_alerts() -> None:
     assert report.status is Status.INSUFFICIENT
     assert report.greatest > 3 * report.threshold
     assert not any(isnan(value) for value in all_statistics(report, SMOOTH))
-    assert judge("s", "r", [scores_of(layout(), report)]).alerts == ()
+    assert judge("s", "r", [window_scores(report, DISTRIBUTION)]).alerts == ()
     enough = told(np.vstack([values, values[:1]]))
     assert enough.status is Status.OK
-    assert len(judge("s", "r", [scores_of(layout(), enough)]).alerts) == 1
+    assert len(judge("s", "r", [window_scores(enough, DISTRIBUTION)]).alerts) == 1
 
 
 def test_windows_with_too_few_rows_add_up_to_one_that_is_judged() -> None:
@@ -109,7 +109,7 @@ def test_without_rows_a_window_is_empty_and_nothing_has_a_value() -> None:
     assert report.status is Status.EMPTY
     assert all(isnan(value) for at in range(4) for value in all_statistics(report, at))
     assert isnan(report.greatest)
-    assert judge("s", "r", [scores_of(layout(), report)]).alerts == ()
+    assert judge("s", "r", [window_scores(report, DISTRIBUTION)]).alerts == ()
 
 
 def test_of_a_column_that_is_all_null_only_the_share_of_nulls_speaks() -> None:
@@ -137,7 +137,7 @@ def test_a_constant_that_stays_is_at_no_distance_and_one_that_changed_at_1() -> 
         assert Statistic.WASSERSTEIN not in names, "there is no spread to measure it by"
 
 
-def test_a_column_that_got_stuck_is_an_ordinary_drift() -> None:
+def test_a_column_that_got_stuck_is_an_ordinary_drift_and_called_stuck() -> None:
     values = data(200, 5)
     values[:, SMOOTH] = 0.25
     report = told(values)
@@ -146,6 +146,8 @@ def test_a_column_that_got_stuck_is_an_ordinary_drift() -> None:
     assert report.columns[SMOOTH].mean == pytest.approx(0.25, abs=1e-5)
     assert report.worst_column == "smooth"
     assert report.greatest > 3 * report.threshold
+    # The constant one always was so, and is not called that.
+    assert [column.name for column in report.columns if column.is_stuck] == ["smooth"]
 
 
 @pytest.mark.parametrize("times", [1, 4])
@@ -218,3 +220,12 @@ def test_a_category_that_the_reference_lacks_is_unseen_and_one_row_of_it_is_no_d
     assert p < 1e-9
     assert lots.worst_column == "name"
     assert lots.greatest > lots.threshold
+
+
+def test_a_window_tells_what_its_statistics_are_without_drift() -> None:
+    """Sums over windows live on it."""
+    scores = window_scores(told(data(200, 2)), DISTRIBUTION).scores
+    assert scores
+    for score in scores:
+        assert 0 < score.sd < score.mean
+        assert score.mean < 1

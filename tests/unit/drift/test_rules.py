@@ -176,6 +176,19 @@ def test_a_sum_over_its_limit_keeps_the_alert_open_and_is_over_soon_after_the_dr
     assert again == [(3, "opened"), (109, "closed"), (123, "opened")]
 
 
+def test_the_end_of_a_warning_makes_no_sum_forget() -> None:
+    """A drift too small for a window goes on below a warning that came by chance."""
+
+    def at(number: int, of_window: float) -> WindowScores:
+        return window(number, Score("x", "w", 1.0, of_window, True, 0.0, 1.0))
+
+    quiet = [at(number, 0.5) for number in range(1, 40)]
+    (alone,) = judge("m", "drift", [at(0, 0.5), *quiet]).alerts
+    opened, closed, again = judge("m", "drift", [at(0, 2.0), *quiet]).alerts
+    assert (opened.level, closed.state) == (Level.WARN, State.CLOSED)
+    assert (again.reason, again.opened) == (Reason.CUSUM, alone.opened)
+
+
 @pytest.mark.parametrize(("mean", "sd"), [(nan, 1.0), (1.0, nan), (0.0, 0.0)])
 def test_without_a_known_spread_nothing_is_summed(mean: float, sd: float) -> None:
     windows = [window(at, Score("x", "w", 9.0, 1.0, True, mean, sd)) for at in range(50)]
