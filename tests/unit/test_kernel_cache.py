@@ -51,9 +51,24 @@ def test_a_folder_that_others_can_write_is_not_trusted(image: Path, tmp_path: Pa
     assert kernel_cache._copied(image) == image
 
 
-def test_code_is_made_for_every_processor_of_the_architecture() -> None:
+def test_code_is_made_for_a_level_of_the_architecture_and_not_for_this_processor() -> None:
     ran = subprocess.run([sys.executable, "-c", TOLD], capture_output=True, text=True, check=True)
-    assert ran.stdout.strip() == "('generic', '')"
+    assert ran.stdout.strip() in {"('x86-64-v3', '')", "('generic', '')"}
+
+
+def test_an_older_processor_finds_no_code_that_it_cannot_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    names = {}
+    for level, has in (("x86-64-v3", True), ("generic", False)):
+        features = dict.fromkeys(kernel_cache._OF_LEVEL_3, True) | {"avx2": has}
+        monkeypatch.setattr("llvmlite.binding.get_host_cpu_features", lambda f=features: f)
+        kernel_cache.processor.cache_clear()
+        assert kernel_cache.processor() == level
+        names[level] = kernel_folder().name
+    kernel_cache.processor.cache_clear()
+    assert len(set(names.values())) == 2
 
 
 def test_what_the_code_depends_on_names_its_folder(
