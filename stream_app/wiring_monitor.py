@@ -27,6 +27,7 @@ from stream_app.adapters.process.prometheus_telemetry import PrometheusTelemetry
 from stream_app.adapters.process.signals import StopSignal
 from stream_app.adapters.process.slots import acquire_slot
 from stream_app.adapters.process.watchdog import ThreadWatchdog
+from stream_app.adapters.process.worker_process import die_with_supervisor
 from stream_app.core.metrics import WORKERS_WANTED
 from stream_app.credentials import Credentials
 from stream_app.errors import RetriableError, StreamAppError, UnavailableError
@@ -88,6 +89,7 @@ def run_monitor(settings: Settings) -> None:
         watchdog = stack.enter_context(ThreadWatchdog(on_tick=health.tick))
         grace_s = settings.worker.grace_period_s
         stop = stack.enter_context(StopSignal(lambda: watchdog.expire_at(clock.now_s() + grace_s)))
+        die_with_supervisor()
         telemetry.gauge(WORKERS_WANTED, 1)
         if settings.http.enabled:
             server = stack.enter_context(

@@ -35,7 +35,7 @@ def killed_at(place: Place, hit: int) -> str:
     return f"{nap}{place}:{hit}:kill"
 
 
-@pytest.mark.fault("F1", quick=True, ways="each")
+@pytest.mark.fault("F1", quick=True)
 def test_one_worker_killed_at_every_failpoint(bench: Bench, kafka: RealKafka) -> None:
     with bench.run(kafka, batch__max_records="128", batch__transaction_records="1000") as run:
         for place in bench.chance.sample(PLACES, len(PLACES)):

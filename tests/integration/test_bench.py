@@ -167,7 +167,8 @@ def test_one_s_own_model_is_measured_on_one_s_own_events_which_stay(
     status, document, told = run(
         tmp_path,
         *("--config", str(config), "--bootstrap-servers", kafka.bootstrap_servers),
-        *("--rate", "50", "--records", "1500"),
+        *("--rate", "50", "--records", "1500", "--only", "plain-loop"),
+        *("--only", "stream-app-public", "--only", "stream-app-native-without-drift"),
     )
     assert status == ExitStatus.OK, told
     assert_sound(document, 1_500)

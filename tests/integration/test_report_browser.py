@@ -86,15 +86,15 @@ def test_all_plots_are_drawn(browser: str, page: Path, tmp_path: Path) -> None:
         assert await count(tab, "#heat .heatmaplayer image") == 2
         assert await count(tab, "#heat .scatterlayer .trace") == 2, "crosses, and alerts"
         assert await count(tab, "#c0 .barlayer .trace") == 2, "the reference and the window"
-        assert await count(tab, "#c0 .scatterlayer .trace") == 2 + 6, "statistic; mean"
+        assert await count(tab, "#c0 .scatterlayer .trace") == 3 + 6, "statistic; mean"
         assert await count(tab, "#together .js-plotly-plot") == 4
         noise = (
             "[...document.querySelectorAll('#c0 .legendtext')]"
             ".some((each) => each.textContent === 'expected without drift')"
         )
-        assert not await tab.find(noise)
-        await tab.find(choose_statistic("population stability index (for information)"))
-        assert await tab.find(noise), "its expectation is known"
+        assert await tab.find(noise)
+        await tab.find(choose_statistic("Kolmogorov-Smirnov (for information)"))
+        assert not await tab.find(noise), "its expectation is not known"
         assert await count(tab, ".column[open]") == 2
         await tab.find("document.querySelectorAll('.column').forEach((own) => own.open = true)")
         plots = "document.querySelectorAll('.column .js-plotly-plot').length >= 24"
