@@ -179,7 +179,7 @@ class Aggregator:
     def conclude(self) -> Sequence[OutputBatch]:
         """Windows that are told of now, and what a successor needs."""
         windows, changes = Rows(), Rows()
-        silent = self._pending.silent()
+        silent = self._open.silent = self._pending.silent()
         for partition, key in sorted(self._open.streams):
             state = self._stream((partition, key))
             left = max(0, self._pace.most - len(windows))
@@ -231,7 +231,7 @@ class Aggregator:
     def committed(self) -> None:
         """Tell the world what is now in the topics."""
         done, self._open = self._open, OpenUnit()
-        self._pending.told(done.streams, done.unfinished)
+        self._pending.told(done.streams, done.silent, done.unfinished)
         self._pending.forget(done.over)
         for place in done.streams:
             state = self._stream(place)

@@ -36,6 +36,7 @@ class OpenUnit:
         next_offsets: By partition.
         streams: Partition and key of those that it has touched.
         unfinished: Of these, those that have more windows to tell of than fit in.
+        silent: Of which nothing had been heard for long when it was concluded.
         over: Those that are forgotten with it.
         outcomes: Of partials; this and what follows is told to the world when it is committed.
         letters: Dead letters by fault.
@@ -46,6 +47,7 @@ class OpenUnit:
     next_offsets: dict[int, int] = field(default_factory=dict)
     streams: set[Place] = field(default_factory=set)
     unfinished: set[Place] = field(default_factory=set)
+    silent: set[Place] = field(default_factory=set)
     over: set[Place] = field(default_factory=set)
     outcomes: Counter[str] = field(default_factory=Counter)
     letters: Counter[Fault] = field(default_factory=Counter)

@@ -82,15 +82,23 @@ class Pending:
         self.heard_s |= dict.fromkeys(places, self.clock.now_s())
         self.unfinished |= set(unfinished)
 
-    def told(self, places: Collection[Place], unfinished: Collection[Place]) -> None:
-        """What was due of these is told of, but for the ``unfinished``."""
-        silent, now_s = self.silent(), self.clock.now_s()
+    def told(
+        self, places: Collection[Place], silent: Collection[Place], unfinished: Collection[Place]
+    ) -> None:
+        """What was due of these is told of.
+
+        Args:
+            places: Of which.
+            silent: Those whose open windows were told of too.
+            unfinished: Those that have more.
+        """
+        now_s = self.clock.now_s()
         self.unfinished = (self.unfinished - set(places)) | set(unfinished)
         for place in places:
             if place not in silent:
                 self.heard_s[place] = now_s
             elif place not in self.unfinished:
-                del self.heard_s[place]
+                self.heard_s.pop(place, None)
 
     def forget(self, places: Collection[Place]) -> None:
         """They are over."""

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_app.aggregator_state import PartitionStates
+from stream_app.aggregator_waits import Pending
 from stream_app.core.drift.aggregate_state import POSITION_KEY, PartitionState
 from stream_app.core.drift.window_hash import window_hashes
 from stream_app.errors import FatalError
@@ -196,6 +197,24 @@ def test_open_windows_of_a_stream_that_falls_silent_are_told_of() -> None:
     assert windows_of(topics, STREAM.model_version) == whole
     revisions = [window["revision"] for window in topics.windows().values()]
     assert revisions == [1] * len(revisions), "told of once, not with each silence"
+
+
+def test_a_stream_that_falls_silent_while_it_is_told_of_stays_pending() -> None:
+    clock = FakeClock(step_s=0.0)
+    pending = Pending(clock, silence_s=10.0)
+    place = (0, "stream")
+    pending.restored([place], [])
+    clock.time_s += 9.9
+    silent = pending.silent()
+    clock.time_s += 0.2  # until it is committed
+    pending.told([place], silent, [])
+    clock.time_s += 10.0
+    assert pending.of([0]) == {place}
+    pending.told([place], pending.silent(), [place])
+    assert pending.of([0]) == {place}, "there is more to tell"
+    pending.told([place], pending.silent(), [])
+    clock.time_s += 100.0
+    assert pending.of([0]) == set()
 
 
 def test_a_version_that_is_not_in_use_any_more_is_forgotten() -> None:
