@@ -103,12 +103,15 @@ class Watch:
 
     def has_alerted(self) -> bool:
         """Whether the monitor has written all alerts to which the windows lead."""
-        if self.report is None:
+        if not self._looks_again():
             return False
-        if self._looks_again():
-            self.report = published_alerts(self.settings, self.report, _nobody)
-        wanted = computed_alerts(self.report).last_alerts
+        # The windows too: some may have become final since, and only then be judged.
+        report = self._windows()
+        if report is None:
+            return False
+        self.report = published_alerts(self.settings, report, _nobody)
         found = {alert.id: alert.state for alert in self.report.last_alerts}
+        wanted = computed_alerts(report).last_alerts
         return all(found.get(alert.id) == alert.state for alert in wanted)
 
     def _looks_again(self) -> bool:

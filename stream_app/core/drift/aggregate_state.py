@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
+from stream_app.core.drift.json_values import integer, mapping
 from stream_app.core.drift.merge import Covered, RollUp, StreamState, Window
 from stream_app.core.drift.partial import SEPARATOR, Stream
 from stream_app.errors import FatalError
@@ -80,7 +81,7 @@ class PartitionState:
         self, kind: str, rest: str, head: Mapping[str, object], packed: bytes, *, is_gone: bool
     ) -> None:
         if kind == POSITION_KEY.decode():
-            self.next_offset = _int(head["next"])
+            self.next_offset = integer(head["next"])
         elif kind == "stream":
             if is_gone:
                 self.streams.pop(rest, None)
@@ -108,17 +109,19 @@ class PartitionState:
 
     def _take_stream(self, head: Mapping[str, object]) -> None:
         fields = dict(head)
-        stream = Stream(**_mapping(fields.pop("stream")))  # type: ignore[arg-type]  # likewise
+        stream = Stream(**mapping(fields.pop("stream")))  # type: ignore[arg-type]  # likewise
         covered = {
-            int(partition): Covered(**_mapping(entry))  # type: ignore[arg-type]  # likewise
-            for partition, entry in _mapping(fields.pop("covered")).items()
+            int(partition): Covered(**mapping(entry))  # type: ignore[arg-type]  # likewise
+            for partition, entry in mapping(fields.pop("covered")).items()
         }
-        counters = Counter({name: _int(n) for name, n in _mapping(fields.pop("counters")).items()})
+        counters = Counter(
+            {name: integer(n) for name, n in mapping(fields.pop("counters")).items()}
+        )
         state = self.of(stream)
         state.covered, state.counters = covered, counters
         for name in _NUMBERS:
             number = fields.pop(name)
-            setattr(state, name, None if number is None else _int(number))
+            setattr(state, name, None if number is None else integer(number))
 
 
 def position_record(next_offset: int) -> tuple[bytes, bytes]:
@@ -187,17 +190,17 @@ def _read(value: bytes) -> tuple[dict[str, object], bytes]:
     if zlib.crc32(value[5:]) != int.from_bytes(value[1:5], "big"):
         raise FatalError(f"a record of the drift changelog fails its checksum; {_REMEDY}")
     end = _HEAD_AT + int.from_bytes(value[5:_HEAD_AT], "big")
-    return _mapping(json.loads(value[_HEAD_AT:end])), value[end:]
+    return mapping(json.loads(value[_HEAD_AT:end])), value[end:]
 
 
 def _window(head: Mapping[str, object], packed: bytes) -> Window:
-    letters = Counter({int(c): _int(n) for c, n in _mapping(head["letters"]).items()})
+    letters = Counter({int(c): integer(n) for c, n in mapping(head["letters"]).items()})
     return Window(
-        start_ms=_int(head["start_ms"]),
-        rows=_int(head["rows"]),
+        start_ms=integer(head["start_ms"]),
+        rows=integer(head["rows"]),
         letters=letters,
         packed=packed,
-        revision=_int(head["revision"]),
+        revision=integer(head["revision"]),
         is_final=bool(head["is_final"]),
         exact=bool(head["exact"]),
         is_changed=bool(head["is_changed"]),
@@ -207,15 +210,3 @@ def _window(head: Mapping[str, object], packed: bytes) -> Window:
 def _stream(key: str) -> Stream:
     model, version, role, reference, window_ms = key.split(SEPARATOR)
     return Stream(model, version, role, reference, int(window_ms))
-
-
-def _mapping(found: object) -> dict[str, object]:
-    if not isinstance(found, dict):
-        raise TypeError(found)
-    return found
-
-
-def _int(found: object) -> int:
-    if not isinstance(found, int):
-        raise TypeError(found)
-    return found

@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 
 from stream_app.core.drift.alerts import Alert, Ground, Level, Reason, State
 from stream_app.core.drift.cusum import Sum
+from stream_app.core.drift.json_values import integer, items, mapping, number, text
 from stream_app.core.drift.rules import ColumnMemory, Loud
 from stream_app.core.drift.score_window import RULES
 from stream_app.core.drift.watch_series import Forgotten, KeptWindow
@@ -57,11 +58,11 @@ def read_kept(key: str, value: bytes) -> tuple[str, int, KeptWindow | Forgotten]
     """
     try:
         series, kind, _ = key.split(_BAR)
-        record = _mapping(json.loads(value))
+        record = mapping(json.loads(value))
         if record["format"] != FORMAT:
             raise ValueError(f"format {record['format']}, this stream-app reads {FORMAT}")
         kept = _read_memory(record) if kind == _MEMORY else _read_window(record)
-        return series, _int(record["partition"]), kept
+        return series, integer(record["partition"]), kept
     except (ValueError, KeyError, TypeError) as exc:
         raise FatalError(
             f"a record of the monitor's store cannot be read ({exc}); go on with the version that "
@@ -101,14 +102,14 @@ def _memory(kept: Forgotten) -> dict[str, object]:
 
 
 def _read_window(record: Mapping[str, object]) -> KeptWindow:
-    start, revision = _int(record["start_ms"]), _int(record["revision"])
-    by_rule = _mapping(record["scores"])
+    start, revision = integer(record["start_ms"]), integer(record["revision"])
+    by_rule = mapping(record["scores"])
     return KeptWindow(
         start_ms=start,
         revision=revision,
         is_final=bool(record["is_final"]),
-        told_ms=_int(record["told_ms"]),
-        scores={rule: _read_scores(_mapping(by_rule[rule]), start, revision) for rule in RULES},
+        told_ms=integer(record["told_ms"]),
+        scores={rule: _read_scores(mapping(by_rule[rule]), start, revision) for rule in RULES},
     )
 
 
@@ -116,101 +117,71 @@ def _read_scores(of: Mapping[str, object], start: int, revision: int) -> WindowS
     return WindowScores(
         window_start=start,
         revision=revision,
-        n=_int(of["n"]),
-        status=Status(_str(of["status"])),
-        threshold=_float(of["threshold"]),
+        n=integer(of["n"]),
+        status=Status(text(of["status"])),
+        threshold=number(of["threshold"]),
         scores=_each(of["scores"], _read_score),
     )
 
 
 def _read_score(found: object) -> Score:
-    column, statistic, value, score, large, mean, sd = _list(found)
+    column, statistic, value, score, large, mean, sd = items(found)
     return Score(
-        _str(column), _str(statistic), _float(value), _float(score), bool(large), _float(mean),
-        _float(sd),
+        text(column), text(statistic), number(value), number(score), bool(large), number(mean),
+        number(sd),
     )  # fmt: skip
 
 
 def _read_memory(record: Mapping[str, object]) -> Forgotten:
-    by_rule = _mapping(record["memory"])
+    by_rule = mapping(record["memory"])
     memory = {rule: _each(by_rule[rule], _read_column) for rule in RULES}
-    return Forgotten(_int(record["through_ms"]), memory, bool(record["is_over"]))
+    return Forgotten(integer(record["through_ms"]), memory, bool(record["is_over"]))
 
 
 def _read_column(found: object) -> ColumnMemory:
-    of = _mapping(found)
+    of = mapping(found)
     return ColumnMemory(
-        column=_str(of["column"]),
+        column=text(of["column"]),
         loud=_each(of["loud"], _read_loud),
         quiet=_each(of["quiet"], _read_ground),
         sums=_each(of["sums"], _read_sum),
-        alert=None if of["alert"] is None else _read_alert(_mapping(of["alert"])),
+        alert=None if of["alert"] is None else _read_alert(mapping(of["alert"])),
     )
 
 
 def _read_loud(found: object) -> Loud:
-    ground, ago = _list(found)
-    return Loud(_read_ground(ground), _int(ago))
+    ground, ago = items(found)
+    return Loud(_read_ground(ground), integer(ago))
 
 
 def _read_sum(found: object) -> Sum:
-    statistic, value, grounds = _list(found)
-    return Sum(_str(statistic), _float(value), _each(grounds, _read_ground))
+    statistic, value, grounds = items(found)
+    return Sum(text(statistic), number(value), _each(grounds, _read_ground))
 
 
 def _read_ground(found: object) -> Ground:
-    of = _mapping(found)
-    return Ground(_int(of["window_start"]), _int(of["revision"]))
+    of = mapping(found)
+    return Ground(integer(of["window_start"]), integer(of["revision"]))
 
 
 def _read_alert(of: Mapping[str, object]) -> Alert:
     return Alert(
-        id=_str(of["id"]),
-        sequence=_int(of["sequence"]),
-        state=State(_str(of["state"])),
-        level=Level(_int(of["level"])),
-        reason=Reason(_str(of["reason"])),
-        stream=_str(of["stream"]),
-        rule=_str(of["rule"]),
-        column=_str(of["column"]),
-        statistic=_str(of["statistic"]),
-        value=_float(of["value"]),
-        score=_float(of["score"]),
-        threshold=_float(of["threshold"]),
-        opened=_int(of["opened"]),
+        id=text(of["id"]),
+        sequence=integer(of["sequence"]),
+        state=State(text(of["state"])),
+        level=Level(integer(of["level"])),
+        reason=Reason(text(of["reason"])),
+        stream=text(of["stream"]),
+        rule=text(of["rule"]),
+        column=text(of["column"]),
+        statistic=text(of["statistic"]),
+        value=number(of["value"]),
+        score=number(of["score"]),
+        threshold=number(of["threshold"]),
+        opened=integer(of["opened"]),
         grounds=_each(of["grounds"], _read_ground),
     )
 
 
 def _each(found: object, read: Callable[[object], _T]) -> tuple[_T, ...]:
-    return tuple(read(one) for one in _list(found))
-
-
-def _list(found: object) -> list[object]:
-    if not isinstance(found, list):
-        raise TypeError(found)
-    return found
-
-
-def _mapping(found: object) -> dict[str, object]:
-    if not isinstance(found, dict):
-        raise TypeError(found)
-    return found
-
-
-def _str(found: object) -> str:
-    if not isinstance(found, str):
-        raise TypeError(found)
-    return found
-
-
-def _int(found: object) -> int:
-    if not isinstance(found, int):
-        raise TypeError(found)
-    return found
-
-
-def _float(found: object) -> float:
-    if not isinstance(found, float | int):
-        raise TypeError(found)
-    return float(found)
+    return tuple(read(one) for one in items(found))
